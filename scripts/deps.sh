@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# deps.sh [--yes] run|test: install the Debian packages that building and running, or testing, needs.
+# Does nothing, quickly, when all of them are there. As root or through sudo; asks first on a terminal.
+set -euo pipefail
+
+run_packages=(cmake ninja-build gcc g++ pkg-config libzmq3-dev libczmq-dev libinih-dev
+    libjansson-dev libxxhash-dev libsimdjson-dev libmicrohttpd-dev)
+test_packages=(check clang clang-format clang-tidy cppcheck shellcheck libclang-rt-dev
+    python3 python3-zmq python3-pytest curl netcat-openbsd prometheus spin procps)
+
+yes=no
+kind=run
+for argument in "$@"; do
+    case "$argument" in
+    --yes) yes=yes ;;
+    run | test) kind=$argument ;;
+    *)
+        echo "usage: scripts/deps.sh [--yes] run|test" >&2
+        exit 64
+        ;;
+    esac
+done
+
+wanted=("${run_packages[@]}")
+[ "$kind" = test ] && wanted+=("${test_packages[@]}")
+
+missing=()
+for package in "${wanted[@]}"; do
+    state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$state" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+sudo=()
+[ "$(id -u)" -eq 0 ] || sudo=(sudo)
+echo "Debian packages to install: ${missing[*]}"
+if [ "$yes" = no ] && [ -t 0 ]; then
+    read -r -p "Install them now with ${sudo[*]:+${sudo[*]} }apt-get? [Y/n] " answer
+    case "$answer" in
+    [nN]*)
+        echo "Nothing was installed. Install them yourself and run this again." >&2
+        exit 1
+        ;;
+    esac
+fi
+export DEBIAN_FRONTEND=noninteractive
+"${sudo[@]}" apt-get update -qq
+"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"

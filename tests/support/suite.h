@@ -1,0 +1,14 @@
+/* suite: run check tests with a sentence for a name and the exit code that ctest reads. */
+#ifndef MR_TESTS_SUPPORT_SUITE_H
+#define MR_TESTS_SUPPORT_SUITE_H
+
+#include <check.h>
+
+/* Run all tests of one case. `tests` ends with NULL. Returns the exit code for main. */
+int mr_suite_run (const char *name, const TTest *const *tests);
+
+/* A new private directory under $TMPDIR or /tmp; the text is static and valid until the next call.
+ * Aborts when it cannot be made. */
+const char *mr_test_dir (void);
+
+#endif
