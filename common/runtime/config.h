@@ -1,0 +1,85 @@
+/* config: the user's ini file, read once, checked against the schema, with the file and line of
+ * every value, so that whoever finds a fault later can say where it is.
+ *
+ * Reading: inih behind our own reader, which counts lines, protects quotes, joins indented
+ * continuation lines and allows values up to 8 KiB. ${NAME} in values is taken from the
+ * environment after parsing. Immutable after loading; thread safe. */
+#ifndef MR_COMMON_RUNTIME_CONFIG_H
+#define MR_COMMON_RUNTIME_CONFIG_H
+
+#include "common/base/option.h"
+#include "common/base/status.h"
+
+#include <stdint.h>
+
+typedef struct mr_config mr_config_t;
+typedef struct mr_config_section mr_config_section_t;
+
+/* One written value. */
+typedef struct mr_config_entry {
+    const mr_config_section_t *section;
+    const mr_option_t *option;
+    mr_option_value_t value; /* PATH, ENDPOINT: text is absolute */
+    const char *written;     /* as in the file, before ${} and without comment */
+    int line;
+} mr_config_entry_t;
+
+/* Read and check a file.
+ *   path  relative to the working directory or absolute
+ *   extra schema of a stage that is not one of the built-in domains, or NULL
+ * A section [NAME] where NAME stands in `[pipeline] chain` but has no schema here is kept for its
+ * own stage to check.
+ * Returns MR_OK and an owned config; MR_CONFIG: "file:line: [section] key: what, nearest name";
+ * several faults: err holds the first, and mr_config_check reports all. */
+MR_CHECK mr_status_t mr_config_load (const char *path, const mr_section_schema_t *extra,
+                                     mr_config_t **ret_config, mr_error_t *err);
+void mr_config_destroy (mr_config_t **self_p);
+
+/* Called once for each fault; return value ignored. */
+typedef void mr_config_fault_fn (const char *text, void *arg);
+
+/* Like load, but reports every fault through fn. Returns the number of faults. */
+int mr_config_check (const char *path, const mr_section_schema_t *extra, mr_config_fault_fn *fn,
+                     void *arg);
+
+/* Absolute path of the file, and of the directory that it is in. Valid while self is. */
+const char *mr_config_file (const mr_config_t *self);
+const char *mr_config_dir (const mr_config_t *self);
+
+/* A hash of all sections and written values: changes when anything that matters changed. */
+uint64_t mr_config_hash (const mr_config_t *self);
+
+/* The unnamed section `name`; never NULL for a section of the schema, though the file has none. */
+const mr_config_section_t *mr_config_section (const mr_config_t *self, const char *name);
+
+/* The named sections of a kind in the order of the file: pass NULL for the first; NULL at the end.
+ */
+const mr_config_section_t *mr_config_next_section (const mr_config_t *self, const char *kind,
+                                                   const mr_config_section_t *after);
+
+/* NAME of [kind NAME], "" for unnamed ones; and the line of its header, 0 when not in the file. */
+const char *mr_config_section_name (const mr_config_section_t *section);
+int mr_config_section_line (const mr_config_section_t *section);
+
+/* A value or its default. Asking for a key that is not in the schema is our own bug.
+ * number: BOOL, INT, SIZE, DURATION (ms), MODE, CHOICE (index). text: NULL when absent. */
+int64_t mr_config_number (const mr_config_section_t *section, const char *key);
+const char *mr_config_text (const mr_config_section_t *section, const char *key);
+
+/* Written entries in the order of the file. key NULL: all keys. after NULL: the first. */
+const mr_config_entry_t *mr_config_next (const mr_config_section_t *section, const char *key,
+                                         const mr_config_entry_t *after);
+
+/* Set err to "file:line: [section] key: <formatted>" and return MR_CONFIG: for faults that only the
+ * user of a value can find. entry must come from mr_config_next. */
+mr_status_t mr_config_fault (const mr_config_t *self, const mr_config_entry_t *entry,
+                             mr_error_t *err, const char *format, ...) MR_PRINTF (4, 5);
+
+/* Words of a LIST value: calls fn for each, trimmed, terminated, valid during the call. */
+typedef void mr_config_word_fn (const char *word, void *arg);
+void mr_config_words (const char *list, mr_config_word_fn *fn, void *arg);
+
+/* The built-in schema, ends with a row whose name is NULL. */
+const mr_section_schema_t *mr_schema (void);
+
+#endif
