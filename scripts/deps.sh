@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# deps.sh [--yes] run|test: install the Debian packages that building and running, or testing, needs.
-# Does nothing, quickly, when all of them are there. As root or through sudo; asks first on a terminal.
+# deps.sh [--yes] run|test: install the Debian packages that building and running, or testing, need.
+# Does nothing, quickly, when all are there. As root or through sudo; asks first on a terminal.
 set -euo pipefail
 
 run_packages=(cmake ninja-build gcc g++ pkg-config libzmq3-dev libczmq-dev libinih-dev
@@ -43,6 +43,6 @@ if [ "$yes" = no ] && [ -t 0 ]; then
         ;;
     esac
 fi
-export DEBIAN_FRONTEND=noninteractive
-"${sudo[@]}" apt-get update -qq
-"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+apt_get=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+"${apt_get[@]}" update
+"${apt_get[@]}" install -y --no-install-recommends "${missing[@]}"
