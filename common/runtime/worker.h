@@ -1,0 +1,69 @@
+/* worker: one life of a process of the pipeline, and the file by which others know of it.
+ *
+ * RUN/<name>.lock is locked (OFD write lock, closed on exec) as long as the worker lives: the
+ * kernel frees it with the process, so a free lock means a dead worker, and asking (F_OFD_GETLK)
+ * takes nothing. Its first 256 bytes are one line for people and tools: pid=4711
+ * incarnation=9f3a0c5517d2e6b8 state=running started=2026-11-23T08:41:37.123456Z A clean exit
+ * removes the file. Not thread safe. */
+#ifndef MR_COMMON_RUNTIME_WORKER_H
+#define MR_COMMON_RUNTIME_WORKER_H
+
+#include "common/base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { MR_WORKER_NAME_BYTES = 64, MR_WORKER_MAX_SLOTS = 63 };
+
+typedef enum mr_worker_state {
+    MR_WORKER_STARTING,
+    MR_WORKER_RUNNING,
+    MR_WORKER_DRAINING,
+} mr_worker_state_t;
+
+typedef struct mr_worker mr_worker_t;
+
+/* What the lock file says. */
+typedef struct mr_worker_info {
+    char name[MR_WORKER_NAME_BYTES]; /* "processor.1"; "monitor" and "launcher" have no slot */
+    char stage[MR_WORKER_NAME_BYTES];
+    int slot; /* -1 without one */
+    pid_t pid;
+    uint64_t incarnation;
+    mr_worker_state_t state;
+    int64_t started_ns; /* wall clock */
+    bool alive;         /* the lock is held */
+} mr_worker_info_t;
+
+/* Take the lock of stage.slot (slot -1: just "stage") and write the line, state STARTING.
+ * Returns MR_OK; MR_AGAIN (err: who holds it, with its pid); MR_SYSTEM. */
+MR_CHECK mr_status_t mr_worker_claim (const char *run_dir, const char *stage, int slot,
+                                      mr_worker_t **ret_worker, mr_error_t *err);
+const char *mr_worker_name (const mr_worker_t *self);
+uint64_t mr_worker_incarnation (const mr_worker_t *self);
+void mr_worker_set_state (mr_worker_t *self, mr_worker_state_t state);
+
+/* Remove the file, free the lock. */
+void mr_worker_release (mr_worker_t **self_p);
+
+/* Read RUN/<name>.lock. MR_OK; MR_CLOSED: no such file; MR_INVALID; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_worker_read (const char *run_dir, const char *name,
+                                     mr_worker_info_t *ret_info, mr_error_t *err);
+
+/* Call fn for each lock file in run_dir, living or dead, in no order. */
+typedef void mr_worker_fn (const mr_worker_info_t *info, void *arg);
+MR_CHECK mr_status_t mr_worker_each (const char *run_dir, mr_worker_fn *fn, void *arg,
+                                     mr_error_t *err);
+
+/* Remove what a dead worker left: its lock file and its socket, under its lock. MR_AGAIN: it lives.
+ */
+MR_CHECK mr_status_t mr_worker_sweep (const char *run_dir, const char *name, mr_error_t *err);
+
+/* "processor.1" -> "processor", 1; a name without a slot gives -1. MR_INVALID: neither. */
+MR_CHECK mr_status_t mr_worker_parse_name (const char *name, char *ret_stage, int *ret_slot);
+
+/* "starting", "running", "draining". */
+const char *mr_worker_state_name (mr_worker_state_t state);
+
+#endif
