@@ -1,8 +1,8 @@
 /* check: mr_json_check, the slow and precise reader. It shares no reading code with json.c but the
  * token grammars of chars.h, so that each is a test of the other. */
+#include "common/base/utf8.h"
 #include "common/record/chars.h"
 #include "common/record/json.h"
-#include "common/record/utf8.h"
 
 #include <string.h>
 

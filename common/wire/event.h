@@ -34,7 +34,7 @@ typedef struct mr_event {
     mr_event_kind_t kind;
     char domain[MR_EVENT_NAME_BYTES];
     char operation[MR_EVENT_NAME_BYTES];
-    double duration_ms; /* success only */
+    double duration_ms; /* success only; finite, not negative */
     uint64_t count;     /* records */
     char worker[MR_EVENT_NAME_BYTES];
     uint64_t incarnation;
@@ -49,11 +49,13 @@ typedef struct mr_event {
 void mr_event_topic (const mr_event_t *event, char *ret_topic);
 
 /* Append the JSON object to `out`. Bytes of message and sample that are not UTF-8 become U+FFFD.
- * MR_INVALID, MR_SYSTEM: no room in `out`; what was appended must be discarded. */
+ * MR_INVALID, MR_SYSTEM: no room in `out`, which is as it was. */
 MR_CHECK mr_status_t mr_event_encode (const mr_event_t *event, mr_buffer_t *out);
 
-/* Parse a success or error event.
- *   topic  terminated; json  borrowed, need not be terminated
+/* Parse a success or error event. Names are 1 to 63 letters, digits, '_', '-' and '.'; a message or
+ * sample that is too long is cut between characters; unknown members are ignored.
+ *   topic  terminated, must be the one that the JSON leads to
+ *   json   borrowed, need not be terminated
  * Returns MR_OK; MR_CLOSED (the topic is of another kind); MR_INVALID (err names the field). */
 MR_CHECK mr_status_t mr_event_decode (const char *topic, const char *json, size_t bytes,
                                       mr_event_t *ret_event, mr_error_t *err);

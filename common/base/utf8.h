@@ -1,6 +1,6 @@
 /* utf8: one character at a time, and text that may not be UTF-8 into a JSON string. Pure. */
-#ifndef MR_COMMON_RECORD_UTF8_H
-#define MR_COMMON_RECORD_UTF8_H
+#ifndef MR_COMMON_BASE_UTF8_H
+#define MR_COMMON_BASE_UTF8_H
 
 #include <stddef.h>
 #include <stdint.h>

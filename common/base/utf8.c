@@ -1,4 +1,4 @@
-#include "common/record/utf8.h"
+#include "common/base/utf8.h"
 
 #include <stdbool.h>
 #include <string.h>
