@@ -51,3 +51,11 @@ function(millrace_unit_test name)
   add_test(NAME unit.${name} COMMAND test_${name})
   set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120)
 endfunction()
+
+function(millrace_bench name)
+  cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
+  add_executable(bench_${name} "${CMAKE_SOURCE_DIR}/tests/bench/bench_${name}.c")
+  target_link_libraries(bench_${name} PRIVATE ${arg_LIBS})
+  set_target_properties(bench_${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bench")
+endfunction()
