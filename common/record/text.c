@@ -1,7 +1,7 @@
 #include "common/record/text.h"
 
+#include "common/base/utf8.h"
 #include "common/record/chars.h"
-#include "common/record/utf8.h"
 
 #include <string.h>
 
