@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh [small|large] [MODEL]: search the delivery protocol's models with spin and compare with runs.txt.
+# run.sh [small|large] [MODEL]: search the delivery models with spin and compare with runs.txt.
 #
 # small  every rule and every mutation, under a minute of CPU: what ctest runs.
 # large  the rows marked large: minutes to hours, and up to MODEL_MEMORY_MB (8000) each.
