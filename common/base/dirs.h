@@ -1,0 +1,14 @@
+/* dirs: make directories, with messages a user can act on. Thread safe. */
+#ifndef MR_COMMON_BASE_DIRS_H
+#define MR_COMMON_BASE_DIRS_H
+
+#include "common/base/status.h"
+
+#include <sys/types.h>
+
+/* Make path and its parents where they are missing, and see that files can be made in it.
+ *   mode  of directories that are made (parents too)
+ * MR_OK; MR_CONFIG: it cannot be made, is not a directory or cannot be written (err names it). */
+MR_CHECK mr_status_t mr_dirs_make (const char *path, mode_t mode, mr_error_t *err);
+
+#endif

@@ -1,0 +1,262 @@
+#include "common/runtime/bus.h"
+
+#include "common/base/clock.h"
+#include "common/runtime/sockets.h"
+#include "common/runtime/worker.h"
+#include "common/wire/event.h"
+#include "common/wire/jsontext.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum { MAX_OPERATIONS = 80, MAX_ERROR_TYPES = 64, SEND_HWM = 1000 };
+
+typedef struct error_total {
+    char type[MR_EVENT_NAME_BYTES];
+    uint64_t count;
+} error_total_t;
+
+typedef struct operation_total {
+    char name[MR_EVENT_NAME_BYTES];
+    uint64_t count;   /* success events: one a batch */
+    uint64_t records; /* records of those */
+    uint64_t errors;  /* error events */
+    error_total_t types[MAX_ERROR_TYPES];
+    int type_count;
+} operation_total_t;
+
+struct mr_bus {
+    void *socket;
+    char domain[MR_EVENT_NAME_BYTES];
+    char worker[MR_WORKER_NAME_BYTES];
+    int slot;
+    uint64_t incarnation;
+    uint64_t event_seq;
+    uint64_t failures;
+    int64_t started_ns;
+    mr_buffer_t json; /* reused for each event */
+    operation_total_t *operations;
+    int operation_count;
+};
+
+mr_status_t
+mr_bus_new (const mr_bus_options_t *options, mr_bus_t **ret_bus, mr_error_t *err)
+{
+    mr_bus_t *self = calloc (1, sizeof *self);
+    operation_total_t *operations = calloc (MAX_OPERATIONS, sizeof *operations);
+    if (self == NULL || operations == NULL) {
+        free (self);
+        free (operations);
+        return mr_error_errno (err, "event bus");
+    }
+    self->operations = operations;
+    snprintf (self->domain, sizeof self->domain, "%s", options->domain);
+    snprintf (self->worker, sizeof self->worker, "%s", options->worker);
+    self->slot = options->slot;
+    self->incarnation = options->incarnation;
+    self->started_ns = mr_clock_mono_ns ();
+    mr_buffer_init (&self->json, MR_EVENT_MAX_BYTES);
+    char endpoint[PATH_MAX + 16];
+    snprintf (endpoint, sizeof endpoint, "ipc://%s/bus.in", options->run_dir);
+    int hwm = SEND_HWM;
+    self->socket = mr_socket_open (options->zmq, ZMQ_PUB);
+    if (self->socket == NULL || zmq_setsockopt (self->socket, ZMQ_SNDHWM, &hwm, sizeof hwm) != 0 ||
+        zmq_connect (self->socket, endpoint) != 0) {
+        mr_error_set (err, "cannot connect to %s: %s", endpoint, zmq_strerror (errno));
+        mr_bus_destroy (&self);
+        return MR_SYSTEM;
+    }
+    *ret_bus = self;
+    return MR_OK;
+}
+
+void
+mr_bus_destroy (mr_bus_t **self_p)
+{
+    mr_bus_t *self = *self_p;
+    if (self == NULL) {
+        return;
+    }
+    if (self->socket != NULL) {
+        int linger_ms = 100; /* the last counters, if the monitor is there */
+        zmq_setsockopt (self->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+        zmq_close (self->socket);
+    }
+    mr_buffer_release (&self->json);
+    free (self->operations);
+    free (self);
+    *self_p = NULL;
+}
+
+/* The totals of an operation; beyond the table's end the last row takes the rest, so that nothing
+ * grows with names from outside. */
+static operation_total_t *
+operation_of (mr_bus_t *self, const char *name)
+{
+    for (int i = 0; i < self->operation_count; i++) {
+        if (strcmp (self->operations[i].name, name) == 0) {
+            return &self->operations[i];
+        }
+    }
+    if (self->operation_count == MAX_OPERATIONS) {
+        return &self->operations[MAX_OPERATIONS - 1];
+    }
+    operation_total_t *operation = &self->operations[self->operation_count++];
+    snprintf (operation->name, sizeof operation->name, "%s", name);
+    return operation;
+}
+
+static error_total_t *
+error_of (operation_total_t *operation, const char *type)
+{
+    for (int i = 0; i < operation->type_count; i++) {
+        if (strcmp (operation->types[i].type, type) == 0) {
+            return &operation->types[i];
+        }
+    }
+    if (operation->type_count == MAX_ERROR_TYPES) {
+        return &operation->types[MAX_ERROR_TYPES - 1];
+    }
+    error_total_t *total = &operation->types[operation->type_count++];
+    snprintf (total->type, sizeof total->type, "%s", type);
+    return total;
+}
+
+void
+mr_bus_publish (mr_bus_t *self, const char *topic, const mr_buffer_t *json)
+{
+    size_t topic_bytes = strlen (topic);
+    if (json->size > MR_EVENT_MAX_BYTES ||
+        zmq_send (self->socket, topic, topic_bytes, ZMQ_SNDMORE | ZMQ_DONTWAIT) !=
+            (int)topic_bytes ||
+        zmq_send (self->socket, json->data, json->size, ZMQ_DONTWAIT) != (int)json->size) {
+        self->failures++;
+    }
+}
+
+static void
+publish_event (mr_bus_t *self, mr_event_t *event)
+{
+    snprintf (event->domain, sizeof event->domain, "%s", self->domain);
+    snprintf (event->worker, sizeof event->worker, "%s", self->worker);
+    event->incarnation = self->incarnation;
+    event->event_seq = ++self->event_seq;
+    event->ts_ns = mr_clock_wall_ns ();
+    char topic[MR_EVENT_TOPIC_BYTES];
+    mr_event_topic (event, topic);
+    mr_buffer_clear (&self->json);
+    if (mr_event_encode (event, &self->json) == MR_OK) {
+        mr_bus_publish (self, topic, &self->json);
+    } else {
+        self->failures++;
+    }
+}
+
+void
+mr_bus_success (mr_bus_t *self, const char *operation, double duration_ms, uint64_t count)
+{
+    operation_total_t *total = operation_of (self, operation);
+    total->count++;
+    total->records += count;
+    mr_event_t event = {.kind = MR_EVENT_SUCCESS, .duration_ms = duration_ms, .count = count};
+    snprintf (event.operation, sizeof event.operation, "%s", operation);
+    publish_event (self, &event);
+}
+
+void
+mr_bus_error (mr_bus_t *self, const char *operation, const char *error_type, uint64_t count,
+              const char *message, const char *sample, size_t sample_bytes)
+{
+    operation_total_t *total = operation_of (self, operation);
+    total->errors++;
+    error_of (total, error_type)->count += count;
+    mr_event_t event = {.kind = MR_EVENT_ERROR, .count = count};
+    snprintf (event.operation, sizeof event.operation, "%s", operation);
+    snprintf (event.error_type, sizeof event.error_type, "%s", error_type);
+    snprintf (event.message, sizeof event.message, "%s", message);
+    if (sample != NULL) {
+        size_t bytes =
+            sample_bytes < sizeof event.sample - 1 ? sample_bytes : sizeof event.sample - 1;
+        memcpy (event.sample, sample, bytes);
+    }
+    publish_event (self, &event);
+}
+
+mr_status_t
+mr_bus_stamp (mr_bus_t *self, mr_buffer_t *json)
+{
+    char ts[MR_RFC3339_BYTES];
+    mr_clock_format (mr_clock_wall_ns (), ts);
+    return mr_buffer_printf (json,
+                             "\"worker\":\"%s\",\"incarnation\":\"%016" PRIx64
+                             "\",\"event_seq\":%" PRIu64 ",\"ts\":\"%s\"",
+                             self->worker, self->incarnation, ++self->event_seq, ts);
+}
+
+static mr_status_t
+append_operation (const operation_total_t *operation, bool first, mr_buffer_t *json)
+{
+    mr_status_t status = mr_buffer_printf (json,
+                                           "%s\"%s\":{\"count\":%" PRIu64 ",\"records\":%" PRIu64
+                                           ",\"errors\":%" PRIu64 ",\"error_types\":{",
+                                           first ? "" : ",", operation->name, operation->count,
+                                           operation->records, operation->errors);
+    for (int i = 0; status == MR_OK && i < operation->type_count; i++) {
+        status = mr_buffer_printf (json, "%s\"%s\":%" PRIu64, i == 0 ? "" : ",",
+                                   operation->types[i].type, operation->types[i].count);
+    }
+    return status == MR_OK ? mr_buffer_printf (json, "}}") : status;
+}
+
+static mr_status_t
+encode_counters (mr_bus_t *self, const char *state, const mr_buffer_t *members)
+{
+    mr_buffer_t *json = &self->json;
+    mr_buffer_clear (json);
+    mr_status_t status =
+        mr_buffer_printf (json,
+                          "{\"domain\":\"%s\",\"pid\":%d,\"slot\":%d,\"state\":\"%s\","
+                          "\"uptime_ms\":%" PRId64 ",\"callback_failures\":%" PRIu64 ",",
+                          self->domain, (int)getpid (), self->slot, state,
+                          (mr_clock_mono_ns () - self->started_ns) / MR_NS_PER_MS, self->failures);
+    if (status == MR_OK) {
+        status = mr_bus_stamp (self, json);
+    }
+    if (status == MR_OK) {
+        status = mr_buffer_printf (json, ",\"operations\":{");
+    }
+    for (int i = 0; status == MR_OK && i < self->operation_count; i++) {
+        status = append_operation (&self->operations[i], i == 0, json);
+    }
+    if (status == MR_OK) {
+        status = mr_buffer_printf (json, "}");
+    }
+    if (status == MR_OK) {
+        status = mr_buffer_append (json, members->data, members->size);
+    }
+    return status == MR_OK ? mr_buffer_printf (json, "}") : status;
+}
+
+void
+mr_bus_counters (mr_bus_t *self, const char *state, const mr_buffer_t *members)
+{
+    char topic[MR_EVENT_TOPIC_BYTES];
+    snprintf (topic, sizeof topic, "counters.%s", self->worker);
+    if (encode_counters (self, state, members) == MR_OK) {
+        mr_bus_publish (self, topic, &self->json);
+    } else {
+        self->failures++;
+    }
+}
+
+uint64_t
+mr_bus_failures (const mr_bus_t *self)
+{
+    return self->failures;
+}

@@ -1,0 +1,210 @@
+#include "common/runtime/stage_private.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FRAMES_A_TURN = 16 }; /* before timers and signals get their turn again */
+
+static void
+block (mr_stage_t *self)
+{
+    if (self->blocked_since_ns == 0) {
+        self->blocked_since_ns = mr_clock_mono_ns ();
+    }
+    mr_peers_want_room (self->peers);
+}
+
+static void
+unblock (mr_stage_t *self)
+{
+    if (self->blocked_since_ns != 0) {
+        self->blocked_ns += mr_clock_mono_ns () - self->blocked_since_ns;
+        self->blocked_since_ns = 0;
+    }
+}
+
+int64_t
+mr_stage_blocked_ns (const mr_stage_t *self, int64_t mono_ns)
+{
+    return self->blocked_ns + (self->blocked_since_ns != 0 ? mono_ns - self->blocked_since_ns : 0);
+}
+
+void
+mr_stage_on_room (void *arg)
+{
+    mr_stage_t *self = arg;
+    if (self->has_pending) {
+        if (mr_peers_send (self->peers, &self->pending) != MR_OK) {
+            block (self);
+            return;
+        }
+        self->has_pending = false;
+        mr_inbox_enable (self->inbox, true);
+    }
+    unblock (self);
+    if (self->resume != NULL) {
+        void (*resume) (void *) = self->resume;
+        self->resume = NULL;
+        resume (self->resume_arg);
+    }
+}
+
+/* Send, or keep the message and read nothing more until it is gone. */
+static void
+pass_on (mr_stage_t *self, zmq_msg_t *msg)
+{
+    MR_ASSERT (!self->has_pending);
+    if (mr_peers_send (self->peers, msg) == MR_OK) {
+        return;
+    }
+    zmq_msg_init (&self->pending);
+    zmq_msg_move (&self->pending, msg);
+    self->has_pending = true;
+    mr_inbox_enable (self->inbox, false);
+    block (self);
+}
+
+static void
+send_done (mr_stage_t *self, const mr_batch_t *batch)
+{
+    mr_control_t done = {
+        .type = MR_CONTROL_DONE,
+        .journal = batch->journal,
+        .seq = batch->seq,
+        .exported = batch->count,
+        .filtered = batch->filtered,
+        .dead = batch->dead,
+        .slot = (uint32_t)self->slot,
+    };
+    uint8_t bytes[MR_CONTROL_BYTES];
+    mr_control_encode (&done, bytes);
+    if (mr_peers_send_to (self->peers, batch->origin, bytes, sizeof bytes) != MR_OK) {
+        mr_log_warn ("%s.%d is not there to hear that batch %llu is done", self->first_stage,
+                     batch->origin, (unsigned long long)batch->seq);
+    }
+}
+
+/* An unchanged batch is forwarded as it came in, without a copy. */
+static void
+on_handled (mr_stage_t *self, const mr_batch_t *batch)
+{
+    MR_ASSERT (!self->answered);
+    self->answered = true;
+    if (self->next_stage[0] == '\0') {
+        send_done (self, batch);
+        return;
+    }
+    if (memcmp (batch, &self->received, sizeof *batch) == 0) {
+        pass_on (self, &self->frame);
+        return;
+    }
+    size_t bytes = mr_batch_encoded_bytes (batch);
+    zmq_msg_t msg;
+    if (bytes == 0 || zmq_msg_init_size (&msg, bytes) != 0) {
+        mr_log_error ("batch %llu: no memory for %zu bytes", (unsigned long long)batch->seq, bytes);
+        abort (); /* the batch is still upstream's to replay; going on would lose it silently */
+    }
+    mr_batch_encode (batch, zmq_msg_data (&msg));
+    pass_on (self, &msg);
+    zmq_msg_close (&msg);
+}
+
+static void
+on_success (mr_stage_t *self, const char *operation, double duration_ms, uint64_t count)
+{
+    mr_bus_success (self->bus, operation, duration_ms, count);
+}
+
+static void
+on_error (mr_stage_t *self, const char *operation, const char *error_type, uint64_t count,
+          const char *message, const char *sample, size_t sample_bytes)
+{
+    mr_bus_error (self->bus, operation, error_type, count, message, sample, sample_bytes);
+}
+
+const mr_stage_callbacks_t mr_stage_flow_callbacks = {
+    .on_handled = on_handled,
+    .on_success = on_success,
+    .on_error = on_error,
+};
+
+static void
+refuse_frame (mr_stage_t *self, const char *why)
+{
+    mr_log_error ("dropped an unreadable frame: %s", why);
+    mr_bus_error (self->bus, "receive", "bad_frame", 1, why, NULL, 0);
+}
+
+static void
+take_control (mr_stage_t *self)
+{
+    mr_control_t control;
+    mr_error_t err;
+    if (mr_control_decode (zmq_msg_data (&self->frame), zmq_msg_size (&self->frame), &control,
+                           &err) != MR_OK) {
+        refuse_frame (self, err.text);
+    } else if (self->ops->control != NULL) {
+        self->ops->control (self->state, &control);
+    }
+}
+
+static void
+take_batch (mr_stage_t *self)
+{
+    mr_error_t err;
+    if (mr_batch_decode (zmq_msg_data (&self->frame), zmq_msg_size (&self->frame), &self->received,
+                         &err) != MR_OK) {
+        refuse_frame (self, err.text);
+        return;
+    }
+    mr_batch_t batch;
+    memcpy (&batch, &self->received, sizeof batch); /* padding too: compared with memcmp */
+    self->answered = false;
+    self->ops->handle (self->state, &batch, &self->callbacks);
+    MR_ASSERT (self->answered);
+}
+
+void
+mr_stage_on_readable (void *arg)
+{
+    mr_stage_t *self = arg;
+    for (int i = 0; i < FRAMES_A_TURN && !self->has_pending; i++) {
+        zmq_msg_init (&self->frame);
+        mr_status_t status = mr_inbox_receive (self->inbox, &self->frame);
+        if (status == MR_OK) {
+            if (self->is_source) {
+                take_control (self);
+            } else {
+                take_batch (self);
+            }
+        }
+        zmq_msg_close (&self->frame);
+        if (status != MR_OK) {
+            return;
+        }
+    }
+}
+
+bool
+mr_stage_room (mr_stage_t *self)
+{
+    return !self->has_pending && mr_peers_have_room (self->peers);
+}
+
+mr_status_t
+mr_stage_send (mr_stage_t *self, void *msg)
+{
+    return self->has_pending ? MR_AGAIN : mr_peers_send (self->peers, msg);
+}
+
+void
+mr_stage_when_room (mr_stage_t *self, void (*resume) (void *arg), void *arg)
+{
+    self->resume = resume;
+    self->resume_arg = arg;
+    block (self);
+}

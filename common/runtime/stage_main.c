@@ -1,0 +1,387 @@
+#include "common/runtime/stage_private.h"
+
+#include "common/base/clock.h"
+#include "common/base/dirs.h"
+#include "common/base/log.h"
+#include "common/runtime/stage_args.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { TICK_MS = 1000, DRAIN_STEP_MS = 5, DONE_HWM = 100000 };
+
+/* ---- where this stage stands in the chain ---- */
+
+typedef struct chain_walk {
+    mr_stage_t *stage;
+    char previous[MR_WORKER_NAME_BYTES];
+    bool found;
+} chain_walk_t;
+
+static void
+walk_chain (const char *word, void *arg)
+{
+    chain_walk_t *walk = arg;
+    mr_stage_t *self = walk->stage;
+    if (self->first_stage[0] == '\0') {
+        snprintf (self->first_stage, sizeof self->first_stage, "%s", word);
+    }
+    if (strcmp (walk->previous, self->ops->name) == 0) {
+        snprintf (self->next_stage, sizeof self->next_stage, "%s", word);
+    }
+    walk->found = walk->found || strcmp (word, self->ops->name) == 0;
+    snprintf (walk->previous, sizeof walk->previous, "%s", word);
+}
+
+static mr_status_t
+find_place (mr_stage_t *self, mr_error_t *err)
+{
+    chain_walk_t walk = {.stage = self};
+    const char *chain = mr_config_text (mr_config_section (self->config, "pipeline"), "chain");
+    mr_config_words (chain, walk_chain, &walk);
+    if (!walk.found) {
+        mr_error_set (err, "%s: [pipeline] chain: \"%s\" has no stage %s; add it where it belongs",
+                      mr_config_file (self->config), chain, self->ops->name);
+        return MR_CONFIG;
+    }
+    self->is_source = strcmp (self->first_stage, self->ops->name) == 0;
+    if (self->is_source != (self->ops->handle == NULL)) {
+        mr_error_set (err, "%s: [pipeline] chain: %s %s be the first stage",
+                      mr_config_file (self->config), self->ops->name,
+                      self->is_source ? "cannot" : "must");
+        return MR_CONFIG;
+    }
+    return MR_OK;
+}
+
+/* ---- start ---- */
+
+static const char *
+pipeline_text (const mr_stage_t *self, const char *key)
+{
+    return mr_config_text (mr_config_section (self->config, "pipeline"), key);
+}
+
+static mr_status_t
+make_dirs (const mr_stage_t *self, mr_error_t *err)
+{
+    mr_status_t status = mr_dirs_make (pipeline_text (self, "run_dir"), 0700, err);
+    if (status == MR_OK) {
+        status = mr_dirs_make (pipeline_text (self, "data_dir"), 0750, err);
+    }
+    if (status == MR_OK) {
+        status = mr_dirs_make (pipeline_text (self, "log_dir"), 0750, err);
+    }
+    return status;
+}
+
+static mr_status_t
+open_log (const mr_stage_t *self, bool quiet, mr_error_t *err)
+{
+    mr_log_level_t level = MR_LOG_INFO;
+    if (mr_log_level_parse (pipeline_text (self, "log_level"), &level) != MR_OK) {
+        level = MR_LOG_INFO;
+    }
+    mr_log_init (mr_stage_worker (self), level);
+    mr_log_stderr (!quiet);
+    char path[PATH_MAX];
+    snprintf (path, sizeof path, "%s/%s.log", pipeline_text (self, "log_dir"),
+              mr_stage_worker (self));
+    return mr_log_open (path, err);
+}
+
+/* libzmq aborts the process when it runs out of descriptors, so there must be enough of them. Large
+ * blocks come and go with each batch: keep them in the heap rather than map and unmap them. */
+static void
+set_limits (void)
+{
+    struct rlimit limit;
+    if (getrlimit (RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
+        (void)setrlimit (RLIMIT_NOFILE, &limit);
+    }
+    mallopt (M_MMAP_THRESHOLD, 32 << 20);
+    mallopt (M_TRIM_THRESHOLD, 16 << 20);
+}
+
+static mr_status_t
+take_signals (mr_stage_t *self, mr_error_t *err)
+{
+    sigset_t set;
+    sigemptyset (&set);
+    sigaddset (&set, SIGTERM);
+    sigaddset (&set, SIGINT);
+    sigaddset (&set, SIGHUP);
+    sigprocmask (SIG_BLOCK, &set, NULL); /* before libzmq starts threads, which inherit it */
+    signal (SIGPIPE, SIG_IGN);
+    self->signal_fd = signalfd (-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return self->signal_fd >= 0 ? MR_OK : mr_error_errno (err, "signalfd");
+}
+
+static mr_status_t
+open_bus (mr_stage_t *self, mr_error_t *err)
+{
+    mr_bus_options_t options = {
+        .zmq = self->zmq,
+        .run_dir = pipeline_text (self, "run_dir"),
+        .domain = self->ops->name,
+        .worker = mr_stage_worker (self),
+        .slot = self->slot,
+        .incarnation = mr_stage_incarnation (self),
+    };
+    return mr_bus_new (&options, &self->bus, err);
+}
+
+static mr_status_t
+open_links (mr_stage_t *self, mr_error_t *err)
+{
+    const char *run_dir = pipeline_text (self, "run_dir");
+    bool is_last = self->next_stage[0] == '\0';
+    mr_peers_options_t options = {
+        .zmq = self->zmq,
+        .loop = self->loop,
+        .run_dir = run_dir,
+        .stage = is_last ? self->first_stage : self->next_stage,
+        .hwm = is_last ? DONE_HWM : MR_DATA_HWM,
+        .immediate = !is_last,
+        .linger_ms =
+            (int)mr_config_number (mr_config_section (self->config, "pipeline"), "stop_timeout"),
+        .room = mr_stage_on_room,
+        .arg = self,
+    };
+    mr_status_t status = mr_peers_new (&options, &self->peers, err);
+    if (status != MR_OK) {
+        return status;
+    }
+    char path[PATH_MAX];
+    snprintf (path, sizeof path, "%s/%s.ipc", run_dir, mr_stage_worker (self));
+    return mr_inbox_new (self->zmq, self->loop, path, self->is_source ? DONE_HWM : MR_DATA_HWM,
+                         mr_stage_on_readable, self, &self->inbox, err);
+}
+
+static mr_status_t
+start (mr_stage_t *self, mr_error_t *err)
+{
+    mr_status_t status = take_signals (self, err);
+    if (status != MR_OK) {
+        return status;
+    }
+    self->zmq = zmq_ctx_new ();
+    if (self->zmq == NULL) {
+        return mr_error_errno (err, "cannot start libzmq");
+    }
+    zmq_ctx_set (self->zmq, ZMQ_MAX_SOCKETS, 4096);
+    self->callbacks = mr_stage_flow_callbacks;
+    self->callbacks.stage = self;
+    status = mr_loop_new (&self->loop);
+    if (status == MR_OK) {
+        status = open_bus (self, err);
+    }
+    if (status == MR_OK) {
+        status = self->ops->create (self, &self->state, err);
+    }
+    if (status == MR_OK) {
+        status = open_links (self, err);
+    }
+    return status;
+}
+
+/* ---- the end ---- */
+
+static void
+publish_counters (mr_stage_t *self, const char *state)
+{
+    mr_buffer_t members;
+    mr_buffer_init (&members, MR_BATCH_MAX_BYTES);
+    mr_status_t status = mr_buffer_printf (
+        &members, ",\"blocked_ms\":%lld",
+        (long long)(mr_stage_blocked_ns (self, mr_clock_mono_ns ()) / MR_NS_PER_MS));
+    if (status == MR_OK && self->ops->counters != NULL) {
+        status = self->ops->counters (self->state, &members);
+    }
+    if (status == MR_OK) {
+        mr_bus_counters (self->bus, state, &members);
+    }
+    mr_buffer_release (&members);
+}
+
+/* A source first lets everything that it took in come back as done, and only then lets the last
+ * stage close the way back; the others first let their upstreams say farewell. */
+static void
+drain_step (void *arg, int64_t mono_ns)
+{
+    mr_stage_t *self = arg;
+    bool drained = self->ops->drained == NULL || self->ops->drained (self->state);
+    if (self->is_source && !drained) {
+        return;
+    }
+    if (!self->withdrawn) {
+        self->withdrawn = true;
+        mr_inbox_withdraw (self->inbox);
+        return;
+    }
+    if (!mr_inbox_quiet (self->inbox, mono_ns) || self->has_pending || !drained) {
+        return;
+    }
+    if (!self->left) {
+        self->left = true;
+        mr_peers_leave (self->peers);
+    }
+    if (mr_peers_gone (self->peers)) {
+        mr_loop_stop (self->loop);
+    }
+}
+
+static void
+begin_stop (mr_stage_t *self)
+{
+    if (self->stopping) {
+        mr_log_warn ("stopped at once, without draining");
+        _exit (MR_EXIT_FAILED);
+    }
+    self->stopping = true;
+    mr_log_info ("draining");
+    mr_worker_set_state (self->worker, MR_WORKER_DRAINING);
+    if (self->ops->stop_intake != NULL) {
+        self->ops->stop_intake (self->state);
+    }
+    if (mr_loop_timer (self->loop, DRAIN_STEP_MS, drain_step, self) == 0) {
+        mr_loop_stop (self->loop);
+    }
+}
+
+static void
+on_signal (void *arg, short revents)
+{
+    (void)revents;
+    mr_stage_t *self = arg;
+    struct signalfd_siginfo info;
+    while (read (self->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo != SIGHUP) {
+            begin_stop (self);
+            continue;
+        }
+        mr_log_reopen ();
+        if (self->ops->reopen != NULL) {
+            self->ops->reopen (self->state);
+        }
+        mr_log_info ("files reopened");
+    }
+}
+
+static void
+on_tick (void *arg, int64_t mono_ns)
+{
+    mr_stage_t *self = arg;
+    if (self->ops->tick != NULL) {
+        self->ops->tick (self->state, mono_ns);
+    }
+    publish_counters (self, self->stopping ? "draining" : "running");
+}
+
+static void
+tell_ready (mr_stage_t *self, int ready_fd)
+{
+    mr_worker_set_state (self->worker, MR_WORKER_RUNNING);
+    if (ready_fd >= 0) {
+        (void)!write (ready_fd, "\n", 1);
+        close (ready_fd);
+    }
+    mr_log_info ("ready");
+}
+
+static void
+stop (mr_stage_t *self)
+{
+    if (self->bus != NULL && self->state != NULL && self->inbox != NULL) {
+        publish_counters (self, "stopped");
+    }
+    if (self->state != NULL) {
+        self->ops->destroy (&self->state);
+    }
+    mr_inbox_destroy (&self->inbox);
+    mr_peers_destroy (&self->peers);
+    mr_bus_destroy (&self->bus);
+    mr_loop_destroy (&self->loop);
+    if (self->zmq != NULL) {
+        while (zmq_ctx_term (self->zmq) != 0 && errno == EINTR) {
+        }
+    }
+    if (self->worker != NULL) {
+        mr_log_info ("stopped");
+    }
+    mr_worker_release (&self->worker);
+    mr_config_destroy (&self->config);
+}
+
+static int
+run (mr_stage_t *self, const mr_stage_args_t *args, mr_error_t *err)
+{
+    mr_status_t status = make_dirs (self, err);
+    if (status == MR_OK) {
+        status = mr_worker_claim (pipeline_text (self, "run_dir"), self->ops->name, self->slot,
+                                  &self->worker, err);
+    }
+    if (status == MR_OK) {
+        status = open_log (self, args->quiet, err);
+    }
+    if (status == MR_OK) {
+        status = start (self, err);
+    }
+    if (status == MR_OK &&
+        (mr_loop_add (self->loop, NULL, self->signal_fd, ZMQ_POLLIN, on_signal, self) == 0 ||
+         mr_loop_timer (self->loop, TICK_MS, on_tick, self) == 0)) {
+        status = mr_error_errno (err, "loop");
+    }
+    if (status != MR_OK) {
+        mr_log_error ("%s", err->text);
+        return status == MR_CONFIG  ? MR_EXIT_CONFIG
+               : status == MR_AGAIN ? MR_EXIT_TEMPORARY
+                                    : MR_EXIT_FAILED;
+    }
+    tell_ready (self, args->ready_fd);
+    if (mr_loop_run (self->loop) != MR_OK) {
+        mr_log_error ("polling failed: %s", zmq_strerror (errno));
+        return MR_EXIT_FAILED;
+    }
+    return MR_EXIT_OK;
+}
+
+int
+mr_stage_main (int argc, char **argv, const mr_stage_ops_t *ops)
+{
+    mr_stage_args_t args;
+    int code = mr_stage_args_parse (argc, argv, ops, &args);
+    if (code >= 0) {
+        return code;
+    }
+    mr_stage_t self = {.ops = ops, .slot = args.slot, .signal_fd = -1};
+    mr_error_t err = {{0}};
+    char who[MR_WORKER_NAME_BYTES];
+    snprintf (who, sizeof who, "%s.%d", ops->name, args.slot);
+    mr_log_init (who, MR_LOG_INFO);
+    set_limits ();
+    mr_status_t status = mr_config_load (args.config_path, ops->schema, &self.config, &err);
+    if (status == MR_OK) {
+        status = find_place (&self, &err);
+    }
+    if (status == MR_OK && ops->check != NULL) {
+        status = ops->check (self.config, &err);
+    }
+    if (status != MR_OK) {
+        fprintf (stderr, "%s\n", err.text);
+        code = status == MR_CONFIG ? MR_EXIT_CONFIG : MR_EXIT_FAILED;
+    } else {
+        code = args.check ? MR_EXIT_OK : run (&self, &args, &err);
+    }
+    stop (&self);
+    return code;
+}

@@ -1,0 +1,59 @@
+/* stage_private: the skeleton's state, shared by its parts: stage_main.c (start, signals, end),
+ * stage_flow.c (batches through), stage.c (what stages may ask). Included by nobody else. */
+#ifndef MR_COMMON_RUNTIME_STAGE_PRIVATE_H
+#define MR_COMMON_RUNTIME_STAGE_PRIVATE_H
+
+#include "common/runtime/bus.h"
+#include "common/runtime/inbox.h"
+#include "common/runtime/peers.h"
+#include "common/runtime/stage.h"
+#include "common/runtime/worker.h"
+
+#include <zmq.h>
+
+enum { MR_DATA_HWM = 2 };
+
+struct mr_stage {
+    const mr_stage_ops_t *ops;
+    void *state; /* the stage's own, from ops->create */
+    mr_stage_callbacks_t callbacks;
+
+    mr_config_t *config;
+    mr_worker_t *worker;
+    int slot;
+    char first_stage[MR_WORKER_NAME_BYTES]; /* of the chain: where done messages go */
+    char next_stage[MR_WORKER_NAME_BYTES];  /* "" for the last */
+    bool is_source;
+
+    void *zmq;
+    mr_loop_t *loop;
+    mr_bus_t *bus;
+    mr_inbox_t *inbox;
+    mr_peers_t *peers; /* the next stage's workers; for the last stage, the sources */
+
+    zmq_msg_t frame;     /* being handled */
+    mr_batch_t received; /* as decoded from frame, to see what the stage changed */
+    bool answered;       /* on_handled was called for it */
+    zmq_msg_t pending;   /* waits for room downstream */
+    bool has_pending;
+    void (*resume) (void *arg); /* a source waits for room */
+    void *resume_arg;
+    int64_t blocked_since_ns; /* 0: not blocked */
+    int64_t blocked_ns;
+
+    int signal_fd;
+    bool stopping;
+    bool withdrawn;
+    bool left;
+    int exit_code;
+};
+
+/* stage_flow.c */
+void mr_stage_on_readable (void *arg);
+void mr_stage_on_room (void *arg);
+extern const mr_stage_callbacks_t mr_stage_flow_callbacks;
+
+/* Time spent waiting for room downstream so far, the present wait included. */
+int64_t mr_stage_blocked_ns (const mr_stage_t *self, int64_t mono_ns);
+
+#endif

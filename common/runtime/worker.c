@@ -1,0 +1,323 @@
+#include "common/runtime/worker.h"
+
+#include "common/base/clock.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_BYTES = 256, CLAIM_TRIES = 100 };
+
+struct mr_worker {
+    char path[PATH_MAX];
+    char name[MR_WORKER_NAME_BYTES];
+    uint64_t incarnation;
+    int64_t started_ns;
+    mr_worker_state_t state;
+    int fd;
+};
+
+static const char *const state_names[] = {
+    [MR_WORKER_STARTING] = "starting",
+    [MR_WORKER_RUNNING] = "running",
+    [MR_WORKER_DRAINING] = "draining",
+};
+
+const char *
+mr_worker_state_name (mr_worker_state_t state)
+{
+    return state_names[state];
+}
+
+static void
+lock_path (const char *run_dir, const char *name, char path[PATH_MAX])
+{
+    snprintf (path, PATH_MAX, "%s/%s.lock", run_dir, name);
+}
+
+/* OFD locks rather than flock: they can be asked about without being taken, so that somebody who
+ * looks never makes a worker that starts believe that its slot is held. */
+static bool
+try_lock (int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl (fd, F_OFD_SETLK, &lock) == 0;
+}
+
+static bool
+is_locked (int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl (fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static bool
+same_file (int fd, const char *path)
+{
+    struct stat held;
+    struct stat named;
+    return fstat (fd, &held) == 0 && stat (path, &named) == 0 && held.st_ino == named.st_ino &&
+           held.st_dev == named.st_dev;
+}
+
+/* Open and lock the file that the path names at that moment: a former holder may unlink it between
+ * our open and our lock. */
+static mr_status_t
+open_locked (const char *path, int flags, int *ret_fd, mr_error_t *err)
+{
+    for (int i = 0; i < CLAIM_TRIES; i++) {
+        int fd = open (path, O_RDWR | O_CLOEXEC | flags, 0600);
+        if (fd < 0) {
+            if (errno == ENOENT) {
+                return MR_CLOSED;
+            }
+            return mr_error_errno (err, "cannot open the lock file %s", path);
+        }
+        if (!try_lock (fd)) {
+            close (fd);
+            return MR_AGAIN;
+        }
+        if (same_file (fd, path)) {
+            *ret_fd = fd;
+            return MR_OK;
+        }
+        close (fd);
+    }
+    mr_error_set (err, "cannot lock %s: it is replaced again and again", path);
+    return MR_SYSTEM;
+}
+
+static mr_status_t
+write_line (mr_worker_t *self)
+{
+    char line[LINE_BYTES + 1];
+    char started[MR_RFC3339_BYTES];
+    mr_clock_format (self->started_ns, started);
+    int length =
+        snprintf (line, sizeof line, "pid=%d incarnation=%016" PRIx64 " state=%s started=%s",
+                  (int)getpid (), self->incarnation, state_names[self->state], started);
+    memset (line + length, ' ', sizeof line - (size_t)length);
+    line[LINE_BYTES - 1] = '\n';
+    return pwrite (self->fd, line, LINE_BYTES, 0) == LINE_BYTES ? MR_OK : MR_SYSTEM;
+}
+
+static void
+format_name (const char *stage, int slot, char name[MR_WORKER_NAME_BYTES])
+{
+    if (slot < 0) {
+        snprintf (name, MR_WORKER_NAME_BYTES, "%s", stage);
+    } else {
+        snprintf (name, MR_WORKER_NAME_BYTES, "%s.%d", stage, slot);
+    }
+}
+
+static mr_status_t
+report_holder (const char *run_dir, const char *name, mr_error_t *err)
+{
+    mr_worker_info_t info;
+    if (mr_worker_read (run_dir, name, &info, NULL) == MR_OK) {
+        mr_error_set (err, "%s is already running in %s as pid %d; stop it first", name, run_dir,
+                      (int)info.pid);
+    } else {
+        mr_error_set (err, "%s is already running in %s; stop it first", name, run_dir);
+    }
+    return MR_AGAIN;
+}
+
+mr_status_t
+mr_worker_claim (const char *run_dir, const char *stage, int slot, mr_worker_t **ret_worker,
+                 mr_error_t *err)
+{
+    mr_worker_t *self = calloc (1, sizeof *self);
+    if (self == NULL) {
+        return mr_error_errno (err, "worker");
+    }
+    format_name (stage, slot, self->name);
+    lock_path (run_dir, self->name, self->path);
+    mr_status_t status = open_locked (self->path, O_CREAT, &self->fd, err);
+    if (status != MR_OK) {
+        if (status == MR_AGAIN) {
+            status = report_holder (run_dir, self->name, err);
+        }
+        free (self);
+        return status;
+    }
+    self->started_ns = mr_clock_wall_ns ();
+    if (getrandom (&self->incarnation, sizeof self->incarnation, 0) !=
+            (ssize_t)sizeof self->incarnation ||
+        write_line (self) != MR_OK) {
+        status = mr_error_errno (err, "cannot write %s", self->path);
+        mr_worker_release (&self);
+        return status;
+    }
+    *ret_worker = self;
+    return MR_OK;
+}
+
+const char *
+mr_worker_name (const mr_worker_t *self)
+{
+    return self->name;
+}
+
+uint64_t
+mr_worker_incarnation (const mr_worker_t *self)
+{
+    return self->incarnation;
+}
+
+void
+mr_worker_set_state (mr_worker_t *self, mr_worker_state_t state)
+{
+    self->state = state;
+    (void)!write_line (self); /* only for those who look; the lock is what counts */
+}
+
+void
+mr_worker_release (mr_worker_t **self_p)
+{
+    mr_worker_t *self = *self_p;
+    if (self != NULL) {
+        unlink (self->path); /* while the lock is held: nobody else's file can be there */
+        close (self->fd);
+        free (self);
+        *self_p = NULL;
+    }
+}
+
+mr_status_t
+mr_worker_parse_name (const char *name, char *ret_stage, int *ret_slot)
+{
+    const char *dot = strrchr (name, '.');
+    size_t bytes = dot == NULL ? strlen (name) : (size_t)(dot - name);
+    if (bytes == 0 || bytes >= MR_WORKER_NAME_BYTES) {
+        return MR_INVALID;
+    }
+    int slot = -1;
+    if (dot != NULL) {
+        char *end;
+        long value = strtol (dot + 1, &end, 10);
+        if (end == dot + 1 || *end != '\0' || dot[1] < '0' || dot[1] > '9' || value < 0 ||
+            value >= MR_WORKER_MAX_SLOTS) {
+            return MR_INVALID;
+        }
+        slot = (int)value;
+    }
+    memcpy (ret_stage, name, bytes);
+    ret_stage[bytes] = '\0';
+    *ret_slot = slot;
+    return MR_OK;
+}
+
+/* Parse the line; what is missing or odd is MR_INVALID. */
+static mr_status_t
+parse_line (const char *line, mr_worker_info_t *info)
+{
+    int pid;
+    char state[16];
+    char started[MR_RFC3339_BYTES];
+    struct tm tm = {0};
+    int micros;
+    if (sscanf (line, "pid=%d incarnation=%16" SCNx64 " state=%15s started=%27s", &pid,
+                &info->incarnation, state, started) != 4 ||
+        pid <= 0) {
+        return MR_INVALID;
+    }
+    if (sscanf (started, "%d-%d-%dT%d:%d:%d.%dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+                &tm.tm_min, &tm.tm_sec, &micros) != 7) {
+        return MR_INVALID;
+    }
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    info->started_ns = (int64_t)timegm (&tm) * MR_NS_PER_S + (int64_t)micros * 1000;
+    info->pid = pid;
+    for (size_t i = 0; i < sizeof state_names / sizeof *state_names; i++) {
+        if (strcmp (state, state_names[i]) == 0) {
+            info->state = (mr_worker_state_t)i;
+            return MR_OK;
+        }
+    }
+    return MR_INVALID;
+}
+
+mr_status_t
+mr_worker_read (const char *run_dir, const char *name, mr_worker_info_t *ret_info, mr_error_t *err)
+{
+    char path[PATH_MAX];
+    lock_path (run_dir, name, path);
+    int fd = open (path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? MR_CLOSED : mr_error_errno (err, "cannot open %s", path);
+    }
+    mr_worker_info_t info = {.alive = is_locked (fd)};
+    char line[LINE_BYTES + 1] = {0};
+    ssize_t bytes = pread (fd, line, LINE_BYTES, 0);
+    close (fd);
+    if (bytes < 0) {
+        return mr_error_errno (err, "cannot read %s", path);
+    }
+    if (mr_worker_parse_name (name, info.stage, &info.slot) != MR_OK ||
+        parse_line (line, &info) != MR_OK) {
+        mr_error_set (err, "%s does not hold a worker's line", path);
+        return MR_INVALID;
+    }
+    snprintf (info.name, sizeof info.name, "%s", name);
+    *ret_info = info;
+    return MR_OK;
+}
+
+mr_status_t
+mr_worker_each (const char *run_dir, mr_worker_fn *fn, void *arg, mr_error_t *err)
+{
+    DIR *dir = opendir (run_dir);
+    if (dir == NULL) {
+        return mr_error_errno (err, "cannot read the run directory %s", run_dir);
+    }
+    const struct dirent *entry;
+    while ((entry = readdir (dir)) != NULL) {
+        size_t bytes = strlen (entry->d_name);
+        char name[MR_WORKER_NAME_BYTES];
+        if (bytes <= 5 || bytes - 5 >= sizeof name ||
+            strcmp (entry->d_name + bytes - 5, ".lock") != 0) {
+            continue;
+        }
+        memcpy (name, entry->d_name, bytes - 5);
+        name[bytes - 5] = '\0';
+        mr_worker_info_t info;
+        if (mr_worker_read (run_dir, name, &info, NULL) == MR_OK) {
+            fn (&info, arg);
+        }
+    }
+    closedir (dir);
+    return MR_OK;
+}
+
+mr_status_t
+mr_worker_sweep (const char *run_dir, const char *name, mr_error_t *err)
+{
+    char path[PATH_MAX];
+    lock_path (run_dir, name, path);
+    int fd;
+    mr_status_t status = open_locked (path, 0, &fd, err);
+    if (status == MR_CLOSED) {
+        return MR_OK;
+    }
+    if (status != MR_OK) {
+        return status;
+    }
+    char socket[PATH_MAX];
+    snprintf (socket, sizeof socket, "%.*s.ipc", (int)(strlen (path) - strlen (".lock")), path);
+    unlink (socket);
+    unlink (path);
+    close (fd);
+    return MR_OK;
+}
