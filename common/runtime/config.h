@@ -3,13 +3,14 @@
  *
  * Reading: inih behind our own reader, which counts lines, protects quotes, joins indented
  * continuation lines and allows values up to 8 KiB. ${NAME} in values is taken from the
- * environment after parsing. Immutable after loading; thread safe. */
+ * environment after parsing; $${ is a plain ${. Immutable after loading; thread safe. */
 #ifndef MR_COMMON_RUNTIME_CONFIG_H
 #define MR_COMMON_RUNTIME_CONFIG_H
 
 #include "common/base/option.h"
 #include "common/base/status.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct mr_config mr_config_t;
@@ -18,9 +19,10 @@ typedef struct mr_config_section mr_config_section_t;
 /* One written value. */
 typedef struct mr_config_entry {
     const mr_config_section_t *section;
-    const mr_option_t *option;
-    mr_option_value_t value; /* PATH, ENDPOINT: text is absolute */
-    const char *written;     /* as in the file, before ${} and without comment */
+    const char *key;
+    const mr_option_t *option; /* NULL: a key of a stage whose schema is not known here */
+    mr_option_value_t value;   /* PATH, ENDPOINT: text is absolute; STRING, PATH: without quotes */
+    const char *written;       /* as in the file, before ${} and without comment */
     int line;
 } mr_config_entry_t;
 
@@ -28,17 +30,24 @@ typedef struct mr_config_entry {
  *   path  relative to the working directory or absolute
  *   extra schema of a stage that is not one of the built-in domains, or NULL
  * A section [NAME] where NAME stands in `[pipeline] chain` but has no schema here is kept for its
- * own stage to check.
+ * own stage to check; of such a section, as of extra, `workers` is known to everybody.
  * Returns MR_OK and an owned config; MR_CONFIG: "file:line: [section] key: what, nearest name";
- * several faults: err holds the first, and mr_config_check reports all. */
+ * several faults: err holds the first and their number, mr_config_check reports all. A file that
+ * cannot be read is MR_CONFIG, too. MR_SYSTEM: out of memory. */
 MR_CHECK mr_status_t mr_config_load (const char *path, const mr_section_schema_t *extra,
                                      mr_config_t **ret_config, mr_error_t *err);
 void mr_config_destroy (mr_config_t **self_p);
 
-/* Called once for each fault; return value ignored. */
+/* The same from memory, without a schema of a stage of one's own.
+ *   path  only names the text in messages and says where relative paths begin */
+MR_CHECK mr_status_t mr_config_load_text (const char *text, size_t bytes, const char *path,
+                                          mr_config_t **ret_config, mr_error_t *err);
+
+/* Called once for each fault or warning ("file:line: warning: ..."), in the order of the file. */
 typedef void mr_config_fault_fn (const char *text, void *arg);
 
-/* Like load, but reports every fault through fn. Returns the number of faults. */
+/* Like load, but reports every fault through fn, and warnings, which load does not show.
+ * Returns the number of faults, warnings not counted. */
 int mr_config_check (const char *path, const mr_section_schema_t *extra, mr_config_fault_fn *fn,
                      void *arg);
 
