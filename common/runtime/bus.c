@@ -170,20 +170,19 @@ mr_bus_success (mr_bus_t *self, const char *operation, double duration_ms, uint6
 }
 
 void
-mr_bus_error (mr_bus_t *self, const char *operation, const char *error_type, uint64_t count,
-              const char *message, const char *sample, size_t sample_bytes)
+mr_bus_error (mr_bus_t *self, const char *operation, const mr_failure_t *failure)
 {
     operation_total_t *total = operation_of (self, operation);
     total->errors++;
-    error_of (total, error_type)->count += count;
-    mr_event_t event = {.kind = MR_EVENT_ERROR, .count = count};
+    error_of (total, failure->error_type)->count += failure->count;
+    mr_event_t event = {.kind = MR_EVENT_ERROR, .count = failure->count};
     snprintf (event.operation, sizeof event.operation, "%s", operation);
-    snprintf (event.error_type, sizeof event.error_type, "%s", error_type);
-    snprintf (event.message, sizeof event.message, "%s", message);
-    if (sample != NULL) {
-        size_t bytes =
-            sample_bytes < sizeof event.sample - 1 ? sample_bytes : sizeof event.sample - 1;
-        memcpy (event.sample, sample, bytes);
+    snprintf (event.error_type, sizeof event.error_type, "%s", failure->error_type);
+    snprintf (event.message, sizeof event.message, "%s", failure->message);
+    if (failure->sample != NULL) {
+        size_t most = sizeof event.sample - 1;
+        memcpy (event.sample, failure->sample,
+                failure->sample_bytes < most ? failure->sample_bytes : most);
     }
     publish_event (self, &event);
 }

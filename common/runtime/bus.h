@@ -29,9 +29,16 @@ void mr_bus_destroy (mr_bus_t **self_p);
 
 void mr_bus_success (mr_bus_t *self, const char *operation, double duration_ms, uint64_t count);
 
-/* sample may be NULL; message "" for none. */
-void mr_bus_error (mr_bus_t *self, const char *operation, const char *error_type, uint64_t count,
-                   const char *message, const char *sample, size_t sample_bytes);
+/* Records that failed in one way. */
+typedef struct mr_failure {
+    const char *error_type; /* a row of wire/errortype.h */
+    uint64_t count;
+    const char *message; /* "" for none */
+    const char *sample;  /* first bytes of one of them, need not be terminated; or NULL */
+    size_t sample_bytes;
+} mr_failure_t;
+
+void mr_bus_error (mr_bus_t *self, const char *operation, const mr_failure_t *failure);
 
 /* Append `"worker":…,"incarnation":…,"event_seq":…,"ts":…`, taking the next number. */
 MR_CHECK mr_status_t mr_bus_stamp (mr_bus_t *self, mr_buffer_t *json);

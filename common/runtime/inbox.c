@@ -73,25 +73,26 @@ bind_socket (mr_inbox_t *self, void *zmq, int hwm, mr_error_t *err)
 }
 
 mr_status_t
-mr_inbox_new (void *zmq, mr_loop_t *loop, const char *path, int hwm, void (*readable) (void *arg),
-              void *arg, mr_inbox_t **ret_inbox, mr_error_t *err)
+mr_inbox_new (const mr_inbox_options_t *options, mr_inbox_t **ret_inbox, mr_error_t *err)
 {
     mr_inbox_t *self = calloc (1, sizeof *self);
     if (self == NULL) {
         return mr_error_errno (err, "inbox");
     }
-    self->loop = loop;
-    self->readable = readable;
-    self->arg = arg;
+    self->loop = options->loop;
+    self->readable = options->readable;
+    self->arg = options->arg;
     self->enabled = true;
-    snprintf (self->path, sizeof self->path, "%s", path);
-    mr_status_t status = bind_socket (self, zmq, hwm, err);
+    snprintf (self->path, sizeof self->path, "%s", options->path);
+    mr_status_t status = bind_socket (self, options->zmq, options->hwm, err);
     if (status != MR_OK) {
         mr_inbox_destroy (&self);
         return status;
     }
-    self->socket_id = mr_loop_add (loop, self->socket, -1, ZMQ_POLLIN, on_readable, self);
-    self->events_id = mr_loop_add (loop, self->events, -1, ZMQ_POLLIN, on_event, self);
+    self->socket_id =
+        mr_loop_add (self->loop, mr_loop_socket (self->socket), ZMQ_POLLIN, on_readable, self);
+    self->events_id =
+        mr_loop_add (self->loop, mr_loop_socket (self->events), ZMQ_POLLIN, on_event, self);
     MR_ASSERT (self->socket_id != 0 && self->events_id != 0);
     *ret_inbox = self;
     return MR_OK;

@@ -12,12 +12,18 @@
 
 typedef struct mr_inbox mr_inbox_t;
 
-/* Bind. The caller holds the worker's lock: binding takes the path from whoever has it.
- *   path  of the socket, at most 107 bytes
- *   hwm   messages queued on our side for each upstream
- *   readable  called while there may be something to receive and the inbox is enabled */
-MR_CHECK mr_status_t mr_inbox_new (void *zmq, mr_loop_t *loop, const char *path, int hwm,
-                                   void (*readable) (void *arg), void *arg, mr_inbox_t **ret_inbox,
+typedef struct mr_inbox_options {
+    void *zmq;        /* context; borrowed */
+    mr_loop_t *loop;  /* borrowed */
+    const char *path; /* of the socket, at most 107 bytes; copied */
+    int hwm;          /* messages queued on our side for each upstream */
+    /* Called while there may be something to receive and the inbox is enabled. */
+    void (*readable) (void *arg);
+    void *arg;
+} mr_inbox_options_t;
+
+/* Bind. The caller holds the worker's lock: binding takes the path from whoever has it. */
+MR_CHECK mr_status_t mr_inbox_new (const mr_inbox_options_t *options, mr_inbox_t **ret_inbox,
                                    mr_error_t *err);
 void mr_inbox_destroy (mr_inbox_t **self_p);
 

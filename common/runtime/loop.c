@@ -84,13 +84,14 @@ grow_watches (mr_loop_t *self)
 }
 
 int
-mr_loop_add (mr_loop_t *self, void *socket, int fd, short events, mr_loop_ready_fn *fn, void *arg)
+mr_loop_add (mr_loop_t *self, mr_loop_source_t source, short events, mr_loop_ready_fn *fn,
+             void *arg)
 {
     if (!grow_watches (self)) {
         return 0;
     }
     int i = self->count++;
-    self->items[i] = (zmq_pollitem_t){.socket = socket, .fd = fd, .events = events};
+    self->items[i] = (zmq_pollitem_t){.socket = source.socket, .fd = source.fd, .events = events};
     self->watches[i] = (watch_t){.id = self->next_id++, .fn = fn, .arg = arg};
     return self->watches[i].id;
 }

@@ -15,9 +15,18 @@ typedef void mr_loop_timer_fn (void *arg, int64_t mono_ns);
 MR_CHECK mr_status_t mr_loop_new (mr_loop_t **ret_loop);
 void mr_loop_destroy (mr_loop_t **self_p);
 
-/* Watch a libzmq socket (socket != NULL) or a descriptor. events 0: registered, not watched.
+/* What is watched: a libzmq socket, or with socket NULL a descriptor. */
+typedef struct mr_loop_source {
+    void *socket;
+    int fd;
+} mr_loop_source_t;
+
+#define mr_loop_socket(s) ((mr_loop_source_t){.socket = (s), .fd = -1})
+#define mr_loop_fd(f) ((mr_loop_source_t){.socket = NULL, .fd = (f)})
+
+/* Watch. events 0: registered, not watched.
  * Returns an id for the calls below, never 0; 0: out of memory. */
-int mr_loop_add (mr_loop_t *self, void *socket, int fd, short events, mr_loop_ready_fn *fn,
+int mr_loop_add (mr_loop_t *self, mr_loop_source_t source, short events, mr_loop_ready_fn *fn,
                  void *arg);
 void mr_loop_events (mr_loop_t *self, int id, short events);
 void mr_loop_remove (mr_loop_t *self, int id);

@@ -187,9 +187,10 @@ on_appeared (void *arg, int slot)
         return;
     }
     peer->state = PEER_CONNECTING;
-    peer->socket_id = mr_loop_add (self->options.loop, peer->socket, -1, 0, on_writable, peer);
-    peer->events_id =
-        mr_loop_add (self->options.loop, peer->events, -1, ZMQ_POLLIN, on_socket_event, peer);
+    peer->socket_id =
+        mr_loop_add (self->options.loop, mr_loop_socket (peer->socket), 0, on_writable, peer);
+    peer->events_id = mr_loop_add (self->options.loop, mr_loop_socket (peer->events), ZMQ_POLLIN,
+                                   on_socket_event, peer);
     MR_ASSERT (peer->socket_id != 0 && peer->events_id != 0);
     mr_log_debug ("connecting to %s.%d", self->stage, slot);
 }

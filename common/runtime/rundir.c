@@ -137,7 +137,7 @@ mr_rundir_new (const char *run_dir, const char *stage, mr_loop_t *loop, mr_rundi
         mr_rundir_destroy (&self);
         return status;
     }
-    self->loop_id = mr_loop_add (loop, NULL, self->fd, ZMQ_POLLIN, on_readable, self);
+    self->loop_id = mr_loop_add (loop, mr_loop_fd (self->fd), ZMQ_POLLIN, on_readable, self);
     *ret_rundir = self;
     return MR_OK;
 }

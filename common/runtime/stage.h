@@ -12,6 +12,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/status.h"
+#include "common/runtime/bus.h"
 #include "common/runtime/config.h"
 #include "common/runtime/loop.h"
 #include "common/wire/batch.h"
@@ -31,11 +32,8 @@ typedef struct mr_stage_callbacks {
     void (*on_handled) (mr_stage_t *stage, const mr_batch_t *batch);
     /* One operation succeeded. duration_ms: of the whole batch; count: records. */
     void (*on_success) (mr_stage_t *stage, const char *operation, double duration_ms,
-                        uint64_t count);
-    /* count records failed in one way. error_type: a row of wire/errortype.h; sample may be NULL.
-     */
-    void (*on_error) (mr_stage_t *stage, const char *operation, const char *error_type,
-                      uint64_t count, const char *message, const char *sample, size_t sample_bytes);
+                        uint64_t count); /* Records failed in one way. */
+    void (*on_error) (mr_stage_t *stage, const char *operation, const mr_failure_t *failure);
 } mr_stage_callbacks_t;
 
 typedef struct mr_stage_ops {

@@ -98,7 +98,7 @@ on_handled (mr_stage_t *self, const mr_batch_t *batch)
         send_done (self, batch);
         return;
     }
-    if (memcmp (batch, &self->received, sizeof *batch) == 0) {
+    if (mr_batch_same (batch, &self->received)) {
         pass_on (self, &self->frame);
         return;
     }
@@ -120,10 +120,9 @@ on_success (mr_stage_t *self, const char *operation, double duration_ms, uint64_
 }
 
 static void
-on_error (mr_stage_t *self, const char *operation, const char *error_type, uint64_t count,
-          const char *message, const char *sample, size_t sample_bytes)
+on_error (mr_stage_t *self, const char *operation, const mr_failure_t *failure)
 {
-    mr_bus_error (self->bus, operation, error_type, count, message, sample, sample_bytes);
+    mr_bus_error (self->bus, operation, failure);
 }
 
 const mr_stage_callbacks_t mr_stage_flow_callbacks = {
@@ -136,7 +135,8 @@ static void
 refuse_frame (mr_stage_t *self, const char *why)
 {
     mr_log_error ("dropped an unreadable frame: %s", why);
-    mr_bus_error (self->bus, "receive", "bad_frame", 1, why, NULL, 0);
+    mr_failure_t failure = {.error_type = "bad_frame", .count = 1, .message = why};
+    mr_bus_error (self->bus, "receive", &failure);
 }
 
 static void
@@ -161,8 +161,7 @@ take_batch (mr_stage_t *self)
         refuse_frame (self, err.text);
         return;
     }
-    mr_batch_t batch;
-    memcpy (&batch, &self->received, sizeof batch); /* padding too: compared with memcmp */
+    mr_batch_t batch = self->received;
     self->answered = false;
     self->ops->handle (self->state, &batch, &self->callbacks);
     MR_ASSERT (self->answered);

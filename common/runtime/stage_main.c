@@ -163,8 +163,15 @@ open_links (mr_stage_t *self, mr_error_t *err)
     }
     char path[PATH_MAX];
     snprintf (path, sizeof path, "%s/%s.ipc", run_dir, mr_stage_worker (self));
-    return mr_inbox_new (self->zmq, self->loop, path, self->is_source ? DONE_HWM : MR_DATA_HWM,
-                         mr_stage_on_readable, self, &self->inbox, err);
+    mr_inbox_options_t inbox = {
+        .zmq = self->zmq,
+        .loop = self->loop,
+        .path = path,
+        .hwm = self->is_source ? DONE_HWM : MR_DATA_HWM,
+        .readable = mr_stage_on_readable,
+        .arg = self,
+    };
+    return mr_inbox_new (&inbox, &self->inbox, err);
 }
 
 static mr_status_t
@@ -337,7 +344,7 @@ run (mr_stage_t *self, const mr_stage_args_t *args, mr_error_t *err)
         status = start (self, err);
     }
     if (status == MR_OK &&
-        (mr_loop_add (self->loop, NULL, self->signal_fd, ZMQ_POLLIN, on_signal, self) == 0 ||
+        (mr_loop_add (self->loop, mr_loop_fd (self->signal_fd), ZMQ_POLLIN, on_signal, self) == 0 ||
          mr_loop_timer (self->loop, TICK_MS, on_tick, self) == 0)) {
         status = mr_error_errno (err, "loop");
     }

@@ -123,7 +123,7 @@ format_name (const char *stage, int slot, char name[MR_WORKER_NAME_BYTES])
 static mr_status_t
 report_holder (const char *run_dir, const char *name, mr_error_t *err)
 {
-    mr_worker_info_t info;
+    mr_worker_info_t info = {0};
     if (mr_worker_read (run_dir, name, &info, NULL) == MR_OK) {
         mr_error_set (err, "%s is already running in %s as pid %d; stop it first", name, run_dir,
                       (int)info.pid);
@@ -218,30 +218,58 @@ mr_worker_parse_name (const char *name, char *ret_stage, int *ret_slot)
     return MR_OK;
 }
 
+/* "…key=WORD …" -> WORD; false when the key is not there or the word does not fit. */
+static bool
+word_of (const char *line, const char *key, char *word, size_t room)
+{
+    const char *at = strstr (line, key);
+    if (at == NULL) {
+        return false;
+    }
+    at += strlen (key);
+    size_t bytes = strcspn (at, " \n");
+    if (bytes == 0 || bytes >= room) {
+        return false;
+    }
+    memcpy (word, at, bytes);
+    word[bytes] = '\0';
+    return true;
+}
+
+static bool
+parse_started (const char *line, int64_t *started_ns)
+{
+    char word[MR_RFC3339_BYTES];
+    struct tm tm = {0};
+    if (!word_of (line, "started=", word, sizeof word)) {
+        return false;
+    }
+    const char *rest = strptime (word, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (rest == NULL || *rest != '.') {
+        return false;
+    }
+    *started_ns = (int64_t)timegm (&tm) * MR_NS_PER_S + strtol (rest + 1, NULL, 10) * 1000;
+    return true;
+}
+
 /* Parse the line; what is missing or odd is MR_INVALID. */
 static mr_status_t
 parse_line (const char *line, mr_worker_info_t *info)
 {
-    int pid;
-    char state[16];
-    char started[MR_RFC3339_BYTES];
-    struct tm tm = {0};
-    int micros;
-    if (sscanf (line, "pid=%d incarnation=%16" SCNx64 " state=%15s started=%27s", &pid,
-                &info->incarnation, state, started) != 4 ||
-        pid <= 0) {
+    char word[32];
+    if (!word_of (line, "pid=", word, sizeof word)) {
         return MR_INVALID;
     }
-    if (sscanf (started, "%d-%d-%dT%d:%d:%d.%dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
-                &tm.tm_min, &tm.tm_sec, &micros) != 7) {
+    info->pid = (pid_t)strtol (word, NULL, 10);
+    if (info->pid <= 0 || !word_of (line, "incarnation=", word, sizeof word)) {
         return MR_INVALID;
     }
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    info->started_ns = (int64_t)timegm (&tm) * MR_NS_PER_S + (int64_t)micros * 1000;
-    info->pid = pid;
+    info->incarnation = strtoull (word, NULL, 16);
+    if (!parse_started (line, &info->started_ns) || !word_of (line, "state=", word, sizeof word)) {
+        return MR_INVALID;
+    }
     for (size_t i = 0; i < sizeof state_names / sizeof *state_names; i++) {
-        if (strcmp (state, state_names[i]) == 0) {
+        if (strcmp (word, state_names[i]) == 0) {
             info->state = (mr_worker_state_t)i;
             return MR_OK;
         }
@@ -306,7 +334,7 @@ mr_worker_sweep (const char *run_dir, const char *name, mr_error_t *err)
 {
     char path[PATH_MAX];
     lock_path (run_dir, name, path);
-    int fd;
+    int fd = -1;
     mr_status_t status = open_locked (path, 0, &fd, err);
     if (status == MR_CLOSED) {
         return MR_OK;

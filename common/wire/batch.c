@@ -321,6 +321,33 @@ mr_batch_remove_section (mr_batch_t *batch, mr_section_type_t type)
     batch->section_count = kept;
 }
 
+static bool
+same_sections (const mr_batch_t *a, const mr_batch_t *b)
+{
+    if (a->section_count != b->section_count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->section_count; i++) {
+        if (a->sections[i].type != b->sections[i].type ||
+            a->sections[i].bytes != b->sections[i].bytes ||
+            a->sections[i].data != b->sections[i].data) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+mr_batch_same (const mr_batch_t *a, const mr_batch_t *b)
+{
+    return a->journal == b->journal && a->seq == b->seq && a->attempt == b->attempt &&
+           a->origin == b->origin && a->generation == b->generation && a->received == b->received &&
+           a->count == b->count && a->filtered == b->filtered && a->dead == b->dead &&
+           a->created_ns == b->created_ns && a->config_hash == b->config_hash &&
+           a->records == b->records && a->records_bytes == b->records_bytes &&
+           a->offsets == b->offsets && same_sections (a, b);
+}
+
 uint32_t
 mr_batch_original_index (const mr_batch_t *batch, uint32_t i)
 {

@@ -8,6 +8,7 @@
 
 #include "common/base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -82,6 +83,9 @@ const mr_section_t *mr_batch_section (const mr_batch_t *batch, mr_section_type_t
 MR_CHECK mr_status_t mr_batch_set_section (mr_batch_t *batch, mr_section_type_t type,
                                            const void *data, uint32_t bytes);
 void mr_batch_remove_section (mr_batch_t *batch, mr_section_type_t type);
+
+/* Whether both are the same values and point to the same memory: nothing was changed. */
+bool mr_batch_same (const mr_batch_t *a, const mr_batch_t *b);
 
 /* Index of present record i in the batch as ingest made it (identity journal-seq-index). */
 uint32_t mr_batch_original_index (const mr_batch_t *batch, uint32_t i);
