@@ -41,6 +41,9 @@ mr_clock_format (int64_t wall_ns, char *ret_text)
     snprintf (ret_text, MR_RFC3339_BYTES, "%.27s", text);
 }
 
+#define FIRST_SECOND INT64_C (-9214560000) /* 1678-01-01T00:00:00Z: whole years in int64_t */
+#define END_SECOND INT64_C (9214646400)    /* 2262-01-01T00:00:00Z */
+
 /* Exactly `digits` decimal digits at text + at; -1 when there are others. */
 static int
 read_digits (const char *text, size_t at, size_t digits)
@@ -86,7 +89,7 @@ parse_seconds (const char *text, int64_t *ret_seconds)
     int hour = read_digits (text, 11, 2);
     int minute = read_digits (text, 14, 2);
     int second = read_digits (text, 17, 2);
-    if (year < 1678 || year > 2261 || month < 1 || month > 12 || day < 1 ||
+    if (year < 1677 || year > 2262 || month < 1 || month > 12 || day < 1 ||
         day > days_in_month (year, month)) {
         return MR_INVALID;
     }
@@ -143,6 +146,10 @@ mr_clock_parse (const char *text, size_t bytes, int64_t *ret_wall_ns)
     if (parse_offset (text + at, bytes - at, &offset) != MR_OK) {
         return MR_INVALID;
     }
-    *ret_wall_ns = (seconds - offset) * MR_NS_PER_S + nanoseconds;
+    seconds -= offset;
+    if (seconds < FIRST_SECOND || seconds >= END_SECOND) {
+        return MR_INVALID;
+    }
+    *ret_wall_ns = seconds * MR_NS_PER_S + nanoseconds;
     return MR_OK;
 }

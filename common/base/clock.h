@@ -27,7 +27,7 @@ void mr_clock_format (int64_t wall_ns, char *ret_text);
 /* Read an RFC 3339 time: "2026-11-23T08:41:37.123456Z", any number of fraction digits (those after
  * the ninth are dropped) or none, any offset ("+02:00"), a leap second as the second after it.
  *   text  borrowed, need not be terminated
- * MR_INVALID: another form, no such day, or outside the years 1678 to 2261. */
+ * MR_INVALID: another form, no such day, or outside the years 1678 to 2261 (UTC). */
 MR_CHECK mr_status_t mr_clock_parse (const char *text, size_t bytes, int64_t *ret_wall_ns);
 
 #endif
