@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { MR_CONFIG_STAGES_MAX = 16 }; /* in [pipeline] chain */
+
 typedef struct mr_config mr_config_t;
 typedef struct mr_config_section mr_config_section_t;
 

@@ -41,6 +41,8 @@ typedef struct mr_config_note {
     struct mr_config_note *next;
 } mr_config_note_t;
 
+enum { MR_CONFIG_NOTES_MAX = 100 };
+
 struct mr_config {
     const char *path; /* as given, for messages */
     const char *file;
@@ -50,7 +52,8 @@ struct mr_config {
     mr_config_section_t *last;
     mr_config_section_t *open; /* values belong to it while reading */
     mr_config_block_t *blocks;
-    mr_config_note_t *notes; /* by line */
+    mr_config_note_t *notes; /* by line; MR_CONFIG_NOTES_MAX at most */
+    int note_count;          /* may be more */
     int faults;              /* how many of them are no warnings */
     bool out_of_memory;
 };

@@ -77,6 +77,10 @@ mr_config_add_section (mr_config_t *self, const char *kind, const char *name, in
 static void
 note_add (mr_config_t *self, int line, bool warning, const char *text)
 {
+    self->faults += !warning;
+    if (self->note_count++ >= MR_CONFIG_NOTES_MAX) {
+        return;
+    }
     mr_config_note_t *note = mr_config_alloc (self, sizeof *note);
     mr_error_t whole;
     if (line > 0) {
@@ -84,7 +88,6 @@ note_add (mr_config_t *self, int line, bool warning, const char *text)
     } else {
         mr_error_set (&whole, "%s: %s%s", self->path, warning ? "warning: " : "", text);
     }
-    self->faults += !warning;
     if (note == NULL) {
         return;
     }
@@ -246,7 +249,7 @@ finish (mr_config_t *self, mr_config_t **ret_config, mr_error_t *err)
         return MR_OK;
     }
     const mr_config_note_t *note = self->notes;
-    while (note->warning) {
+    while (note->warning && note->next != NULL) {
         note = note->next;
     }
     if (self->faults == 1) {
@@ -295,6 +298,11 @@ mr_config_check (const char *path, const mr_section_schema_t *extra, mr_config_f
     load_file (self, path, extra);
     for (const mr_config_note_t *note = self->notes; note != NULL; note = note->next) {
         fn (note->text, arg);
+    }
+    if (self->note_count > MR_CONFIG_NOTES_MAX) {
+        mr_error_t more;
+        mr_error_set (&more, "%s: and %d more", self->path, self->note_count - MR_CONFIG_NOTES_MAX);
+        fn (more.text, arg);
     }
     int faults = self->faults + self->out_of_memory;
     if (self->out_of_memory) {

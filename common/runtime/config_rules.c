@@ -11,7 +11,7 @@ typedef struct chain_check {
     mr_config_t *config;
     mr_config_place_t place;
     size_t count;
-    const char *seen[MR_SLOTS_MAX];
+    const char *seen[MR_CONFIG_STAGES_MAX];
 } chain_check_t;
 
 /* Names that other sections and sockets of the run directory already have. */
@@ -54,8 +54,8 @@ check_stage (const char *name, void *arg)
             return;
         }
     }
-    if (check->count == MR_SLOTS_MAX) {
-        mr_config_reject (check->config, check->place, "more than %d stages", MR_SLOTS_MAX);
+    if (check->count == MR_CONFIG_STAGES_MAX) {
+        mr_config_reject (check->config, check->place, "more than %d stages", MR_CONFIG_STAGES_MAX);
     } else {
         check->seen[check->count] = mr_config_copy (check->config, name, strlen (name));
         check->count += check->seen[check->count] != NULL;
@@ -76,6 +76,12 @@ check_chain (mr_config_t *self, const mr_config_section_t *pipeline)
     }
     size_t longest = strlen ("launcher");
     for (size_t i = 0; i < check.count; i++) {
+        if (i > 0 && strcmp (check.seen[i], "ingest") == 0) {
+            mr_config_reject (self, check.place, "ingest must be the first stage");
+        }
+        if (i + 1 < check.count && strcmp (check.seen[i], "exporter") == 0) {
+            mr_config_reject (self, check.place, "exporter must be the last stage");
+        }
         size_t bytes = strlen (check.seen[i]);
         longest = bytes > longest ? bytes : longest;
     }

@@ -67,7 +67,8 @@ check_label (const char *word, void *arg)
 {
     labels_check_t *check = arg;
     if (strlen (word) >= sizeof check->seen[0]) {
-        mr_config_reject (check->config, check->place, "a field of more than 255 bytes");
+        mr_config_reject (check->config, check->place, "a field of more than %zu bytes",
+                          sizeof check->seen[0] - 1);
         return;
     }
     for (size_t i = 0; i < check->count && i < 16; i++) {

@@ -1,6 +1,7 @@
 #include "common/runtime/ini.h"
 
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 
 #include <ctype.h>
 #include <ini.h>
@@ -20,8 +21,10 @@ typedef struct reader {
     const char *end;
     int line;        /* of the physical line that was read last */
     bool in_section; /* a section was seen, or was faulty and its values are skipped */
-    bool skip;       /* values belong to a faulty section */
-    int value_line;  /* of the key whose value is in `value` */
+    int sections;
+    int values;
+    bool skip;      /* values belong to a faulty section */
+    int value_line; /* of the key whose value is in `value` */
     size_t value_bytes;
     char value[MR_INI_VALUE_MAX_BYTES + 1];
 } reader_t;
@@ -89,7 +92,7 @@ step (reader_t *self)
     self->line++;
 }
 
-/* Whether the line holds only printable bytes and tabs; reports the first that is not. */
+/* Whether the line is UTF-8 text without control characters; reports the first byte that is not. */
 static bool
 is_clean (reader_t *self, span_t line)
 {
@@ -97,6 +100,7 @@ is_clean (reader_t *self, span_t line)
         unsigned char c = (unsigned char)line.data[i];
         if (c == '\0') {
             fault (self, self->line, "a NUL byte; this is not a text file");
+            self->at = self->end;
             return false;
         }
         if ((c < ' ' && c != '\t') || c == 0x7f) {
@@ -104,6 +108,23 @@ is_clean (reader_t *self, span_t line)
             return false;
         }
     }
+    size_t valid = mr_utf8_check (line.data, line.bytes);
+    if (valid < line.bytes) {
+        fault (self, self->line, "not UTF-8: byte 0x%02x", (unsigned char)line.data[valid]);
+    }
+    return valid == line.bytes;
+}
+
+/* Whether one more section or value may come; ends the reading when not. */
+static bool
+has_room (reader_t *self, int *count, int limit, const char *what)
+{
+    if (*count == limit) {
+        fault (self, self->line, "more than %d %s", limit, what);
+        self->at = self->end;
+        return false;
+    }
+    (*count)++;
     return true;
 }
 
@@ -111,7 +132,7 @@ is_clean (reader_t *self, span_t line)
 static span_t
 cut_comment (span_t text, bool *quoted)
 {
-    bool after_blank = true;
+    bool after_blank = false;
     for (size_t i = 0; i < text.bytes; i++) {
         char c = text.data[i];
         if (*quoted && c == '\\' && i + 1 < text.bytes) {
@@ -142,6 +163,22 @@ append_value (reader_t *self, span_t piece)
     return true;
 }
 
+/* Whether a line goes on with the value of a key that is indented so far. */
+static bool
+is_continuation (span_t line, size_t key_indent)
+{
+    size_t indent = indent_of (line);
+    return indent > key_indent && indent < line.bytes;
+}
+
+static void
+skip_continuations (reader_t *self, size_t key_indent)
+{
+    while (self->at < self->end && is_continuation (peek (self), key_indent)) {
+        step (self);
+    }
+}
+
 /* The value that begins with `rest` and goes on in deeper indented lines. */
 static bool
 read_value (reader_t *self, span_t rest, size_t key_indent)
@@ -152,12 +189,9 @@ read_value (reader_t *self, span_t rest, size_t key_indent)
     self->value[0] = '\0';
     bool clean = true;
     bool fits = append_value (self, cut_comment (rest, &quoted));
-    while (self->at < self->end) {
+    while (self->at < self->end && is_continuation (peek (self), key_indent)) {
         span_t line = peek (self);
         size_t indent = indent_of (line);
-        if (indent <= key_indent || indent == line.bytes) {
-            break;
-        }
         step (self);
         clean = is_clean (self, line) && clean;
         if (line.data[indent] == '#' || line.data[indent] == ';') {
@@ -226,6 +260,9 @@ read_section (reader_t *self, span_t line)
         (rest.bytes > 0 && !copy_name (self, rest, "section name", name))) {
         return false;
     }
+    if (!has_room (self, &self->sections, MR_INI_SECTIONS_MAX, "sections")) {
+        return false;
+    }
     self->skip = false;
     self->handler->section (self->handler->arg, kind, name, self->line);
     return true;
@@ -239,6 +276,7 @@ read_key (reader_t *self, span_t line, size_t indent, char key[MR_INI_NAME_MAX_B
     if (equals == NULL) {
         fault (self, self->line, "\"%.*s\" is neither [section] nor key = value",
                (int)(line.bytes < 60 ? line.bytes : 60), line.data);
+        skip_continuations (self, indent);
         return false;
     }
     size_t key_bytes = (size_t)(equals - line.data);
@@ -251,7 +289,7 @@ read_key (reader_t *self, span_t line, size_t indent, char key[MR_INI_NAME_MAX_B
         fault (self, self->value_line, "%s stands before the first [section]", key);
         return false;
     }
-    return true;
+    return has_room (self, &self->values, MR_INI_VALUES_MAX, "values");
 }
 
 /* ini_reader: one short line for inih, NULL at the end. Faulty lines are reported and left out. */
@@ -264,8 +302,12 @@ next_line (char *ret_line, int bytes, void *stream)
         step (self);
         size_t indent = indent_of (line);
         span_t text = trim (line);
-        if (text.bytes == 0 || text.data[0] == '#' || text.data[0] == ';' ||
-            !is_clean (self, text)) {
+        if (text.bytes == 0 || text.data[0] == '#' || text.data[0] == ';') {
+            continue;
+        }
+        if (!is_clean (self, text)) {
+            self->skip = self->skip || text.data[0] == '[';
+            skip_continuations (self, indent);
             continue;
         }
         char key[MR_INI_NAME_MAX_BYTES + 1];

@@ -10,8 +10,9 @@
  *                                     quotes is text (\" and \\ inside quotes are understood)
  *   a line indented more than its key goes on with the value, joined by one space
  *
- * A UTF-8 byte order mark and CRLF are accepted. A fault does not stop the reading.
- * Not re-entrant for one reader; no shared state. */
+ * A UTF-8 byte order mark and CRLF are accepted; anything but UTF-8 text is a fault. A fault does
+ * not stop the reading, but for NUL bytes and too many sections or values. Not re-entrant for one
+ * reader; no shared state. */
 #ifndef MR_COMMON_RUNTIME_INI_H
 #define MR_COMMON_RUNTIME_INI_H
 
@@ -21,6 +22,8 @@ enum {
     MR_INI_FILE_MAX_BYTES = 1 << 20,
     MR_INI_VALUE_MAX_BYTES = 8 << 10,
     MR_INI_NAME_MAX_BYTES = 64, /* of a key, and of each word of a section */
+    MR_INI_SECTIONS_MAX = 1000,
+    MR_INI_VALUES_MAX = 10000,
 };
 
 /* All texts are valid during the call only. Lines count from 1. */
