@@ -16,6 +16,8 @@ static const mr_errortype_t rows[] = {
     {"parse_common", "processor", true, "The line is not in the common log format"},
     {"set_failed", "processor", true, "A `set` step has no value, or no place to put it"},
     {"rename_failed", "processor", true, "A `rename` step has no place to put the field"},
+    {"record_too_large", "processor", true,
+     "With what the steps made of it, the batch would be larger than a frame may be"},
     {"metric_field_missing", "metrics", false,
      "The record lacks the field that a metric observes; the metric leaves it out"},
     {"metric_field_not_number", "metrics", false,
