@@ -104,7 +104,7 @@ mr_config_next (const mr_config_section_t *section, const char *key, const mr_co
 mr_config_place_t
 mr_config_at (const mr_config_section_t *section, const char *key)
 {
-    const mr_config_entry_t *entry = mr_config_next (section, key, NULL);
+    const mr_config_entry_t *entry = key != NULL ? mr_config_next (section, key, NULL) : NULL;
     return (mr_config_place_t){section, key, entry != NULL ? entry->line : section->line};
 }
 

@@ -1,4 +1,5 @@
 /* What becomes of a value's text: ${NAME} from the environment, absolute paths, words of lists. */
+#include "common/base/utf8.h"
 #include "common/runtime/config_internal.h"
 #include "common/runtime/ini.h"
 
@@ -58,6 +59,10 @@ expand_one (growing_t *out, const char *text, mr_error_t *err)
             mr_error_set (err, "the environment variable %s holds a control character", name);
             return 0;
         }
+    }
+    if (mr_utf8_check (value, strlen (value)) != strlen (value)) {
+        mr_error_set (err, "the environment variable %s is not UTF-8", name);
+        return 0;
     }
     grow (out, value, strlen (value));
     return bytes + 3;
