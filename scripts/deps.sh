@@ -3,10 +3,10 @@
 # Does nothing, quickly, when all are there. As root or through sudo; asks first on a terminal.
 set -euo pipefail
 
-run_packages=(cmake ninja-build gcc g++ pkg-config libzmq3-dev libczmq-dev libinih-dev
-    libjansson-dev libxxhash-dev libsimdjson-dev libmicrohttpd-dev)
-test_packages=(check clang clang-format clang-tidy cppcheck shellcheck libclang-rt-dev
-    python3 python3-zmq python3-pytest curl netcat-openbsd prometheus spin procps)
+run_packages=(cmake ninja-build gcc g++ libc6-dev pkg-config libzmq3-dev libczmq-dev libinih-dev
+    libjansson-dev libxxhash-dev libsimdjson-dev libmicrohttpd-dev procps)
+test_packages=(check clang clang-format clang-tidy cppcheck shellcheck libclang-rt-dev python3
+    python3-zmq python3-pytest curl netcat-openbsd prometheus spin git)
 
 yes=no
 kind=run
@@ -20,16 +20,21 @@ for argument in "$@"; do
         ;;
     esac
 done
+command -v dpkg-query >/dev/null || {
+    echo "This is not Debian: install what matches these packages, then build with cmake:" >&2
+    echo "${run_packages[*]}" >&2
+    exit 1
+}
 
 wanted=("${run_packages[@]}")
-[ "$kind" = test ] && wanted+=("${test_packages[@]}")
-
+[ "$kind" = run ] || wanted+=("${test_packages[@]}")
+# shellcheck disable=SC2016  # a format of dpkg-query's
+installed=$(dpkg-query -W -f='|${Package}=${db:Status-Status}|' "${wanted[@]}" 2>/dev/null || true)
 missing=()
 for package in "${wanted[@]}"; do
-    state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$state" = installed ] || missing+=("$package")
+    [[ $installed == *"|$package=installed|"* ]] || missing+=("$package")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
+[ ${#missing[@]} -gt 0 ] || exit 0
 
 sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# demo.sh: called by launch.sh --demo with everything built and $MILLRACE_CONF set. Starts the
+# chain, feeds it, prints one live line, and on Ctrl-C drains and prints the audit.
+set -euo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+PATH=$top/build/release/bin:$PATH
+lines_per_second=${MILLRACE_DEMO_RATE:-200}
+feeder=
+
+# number JSON KEY: the first integer of that name, or 0.
+number() {
+    if [[ $1 =~ \"$2\":\ *([0-9]+) ]]; then
+        echo "${BASH_REMATCH[1]}"
+    else
+        echo 0
+    fi
+}
+
+# Until what was taken in has left: the figures of the audit then stand still.
+settle() {
+    local report tries
+    for tries in {1..50}; do
+        report=$(millrace audit --json 2>/dev/null || true)
+        if [[ $report == *'"in_flight":'* ]] && [ "$(number "$report" in_flight)" -eq 0 ]; then
+            return 0
+        fi
+        sleep 0.2
+    done
+    echo "some records are still in flight after $((tries / 5)) s"
+}
+
+finish() {
+    local status=$?
+    trap '' INT TERM HUP
+    trap - EXIT
+    printf '\n'
+    if [ -n "$feeder" ]; then
+        kill -TERM "$feeder" 2>/dev/null || true
+        wait "$feeder" 2>/dev/null || true
+    fi
+    echo "draining"
+    settle
+    millrace audit || status=1
+    millrace down || status=1
+    echo "the records stay in build/demo/out; run it again and they go on from there"
+    exit "$status"
+}
+
+show_status() {
+    local report received last=0 now before line
+    before=$(date +%s%N)
+    while kill -0 "$feeder" 2>/dev/null; do
+        sleep 1
+        report=$(millrace audit --json 2>/dev/null || true)
+        received=$(number "$report" received)
+        now=$(date +%s%N)
+        line="received $received ($(((received - last) * 1000000000 / (now - before)))/s)"
+        line+="  exported $(number "$report" exported)  filtered $(number "$report" filtered)"
+        line+="  dead $(number "$report" dead)  in flight $(number "$report" in_flight)"
+        last=$received
+        before=$now
+        if [ -t 1 ]; then
+            printf '\r\033[K%s' "$line"
+        else
+            echo "$line"
+        fi
+    done
+    printf '\n'
+    echo "the feeder has ended; its last words are in build/demo/feeder.log:"
+    tail -3 "$top/build/demo/feeder.log"
+    return 1
+}
+
+mkdir -p "$top/build/demo"
+millrace up --detach
+trap finish EXIT
+trap 'exit 0' INT TERM HUP
+cat <<END
+
+A web server's log runs through the chain, $lines_per_second lines a second.
+  records    build/demo/out/access.jsonl     (and errors.jsonl: status 500 and above)
+  metrics    build/demo/out/metrics.jsonl
+  monitor    http://127.0.0.1:8091/          (/metrics for Prometheus)
+  try        scripts/launch.sh --demo status | scale processor=4 | restart exporter | events
+Ctrl-C drains and prints the audit.
+
+END
+millrace send --rate "$lines_per_second" --loop "$top/tests/data/access.log" \
+    >"$top/build/demo/feeder.log" 2>&1 &
+feeder=$!
+show_status
