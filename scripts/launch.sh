@@ -4,8 +4,8 @@
 #       Install what is missing (asks first on a terminal; --yes does not), build, and run the chain
 #       in the foreground until Ctrl-C; --demo feeds it with a web server's log.
 #   scripts/launch.sh [--demo] VERB …
-#       Hand a command to millrace: status, restart processor, scale processor=4, …; with --demo to
-#       the demo's chain.
+#       Hand a command to millrace: status, restart processor, scale processor=4, …; with --demo
+#       to the demo's chain.
 # The configuration is $MILLRACE_CONF, else conf/millrace.ini, or conf/demo.ini for the demo.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -40,11 +40,13 @@ fi
 build() {
     "$top/scripts/deps.sh" "${deps[@]}"
     cd "$top"
-    if [ ! -f build/release/build.ninja ]; then
-        echo "building (a minute or two, this once)"
+    if [ ! -x "$millrace" ]; then
+        echo "building into build/release (about a minute, this once)"
         cmake --preset release >/dev/null
+        cmake --build build/release
+    else
+        cmake --build build/release -- --quiet | { grep -v '^ninja: no work' || true; }
     fi
-    cmake --build build/release -- --quiet
     cd "$OLDPWD"
 }
 
