@@ -244,9 +244,9 @@ mr_path_is_key (const mr_path_step_t *step, const mr_json_field_t *field)
 mr_json_field_t *
 mr_path_field (const mr_path_step_t *step, mr_json_field_t *fields, uint32_t count)
 {
-    for (mr_json_field_t *field = fields + count; field > fields;) {
-        if (mr_path_is_key (step, --field)) {
-            return field;
+    for (uint32_t i = count; i-- > 0;) {
+        if (mr_path_is_key (step, &fields[i])) {
+            return &fields[i];
         }
     }
     return NULL;
