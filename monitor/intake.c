@@ -37,7 +37,7 @@ count_event (mr_registry_t *self, mr_life_t *life, const mr_event_t *event, mr_e
         mr_durations_add (&operation->durations, event->duration_ms);
         return MR_OK;
     case MR_EVENT_ERROR:
-        tally->errors += event->count;
+        tally->errors++;
         self->failures[self->failure_count++ % MR_REGISTRY_FAILURES] = *event;
         return mr_tally_type (tally, event->error_type, event->count) == MR_OK
                    ? MR_OK

@@ -18,14 +18,14 @@ enum {
 
 typedef struct mr_tally_type {
     char name[MR_EVENT_NAME_BYTES];
-    uint64_t count;
+    uint64_t count; /* failed records */
 } mr_tally_type_t;
 
 typedef struct mr_tally {
     char key[MR_TALLY_KEY_BYTES]; /* "handle" of one worker, "processor.handle" in a sum */
     uint64_t count;               /* operations, one a batch */
     uint64_t records;
-    uint64_t errors; /* failed records, over all types */
+    uint64_t errors; /* error events: one a type and batch */
     mr_tally_type_t *types;
     size_t type_count;
 } mr_tally_t;
