@@ -11,7 +11,8 @@ typedef struct mr_monitor_args {
     bool quiet;   /* log to the file only */
 } mr_monitor_args_t;
 
-/* Returns -1 to go on, else the exit code (after --help, --version or a fault, which is printed). */
+/* Returns -1 to go on, else the exit code (after --help, --version or a fault, which is printed).
+ */
 int mr_monitor_args_parse (int argc, char **argv, mr_monitor_args_t *ret_args);
 
 #endif

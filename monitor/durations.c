@@ -94,6 +94,5 @@ mr_rate_per_second (const mr_rate_t *self)
     if (elapsed <= 0) {
         return 0;
     }
-    return (double)(self->value[last] - self->value[first]) * (double)MR_NS_PER_S /
-           (double)elapsed;
+    return (double)(self->value[last] - self->value[first]) * (double)MR_NS_PER_S / (double)elapsed;
 }

@@ -33,7 +33,8 @@ member (const mr_fields_t *self, const char *key)
 bool
 mr_fields_is_name (const char *text, size_t bytes)
 {
-    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    static const char alphabet[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
     return bytes > 0 && bytes < MR_EVENT_NAME_BYTES && strspn (text, alphabet) == bytes;
 }
 

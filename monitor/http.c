@@ -142,7 +142,7 @@ static enum MHD_Result
 on_request (void *arg, struct MHD_Connection *connection, const char *url, const char *method,
             const char *version, const char *upload_data, size_t *upload_data_bytes, void **state)
 {
-    (void)version, (void)upload_data, (void)upload_data_bytes, (void)state;
+    (void)version, (void)upload_data, (void)upload_data_bytes;
     const mr_http_t *self = arg;
     const char *host = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Host");
     if (self->loopback && host != NULL && !is_own_host (self, host)) {
@@ -151,6 +151,11 @@ on_request (void *arg, struct MHD_Connection *connection, const char *url, const
     }
     if (strcmp (method, "GET") != 0 && strcmp (method, "HEAD") != 0) {
         return refuse (connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD", "read only");
+    }
+    static char headers_seen;
+    if (*state == NULL) { /* an answer before the whole request is read would end the connection */
+        *state = &headers_seen;
+        return MHD_YES;
     }
     for (const mr_http_route_t *route = self->routes; route->path != NULL; route++) {
         if (strcmp (route->path, url) == 0) {
@@ -199,20 +204,20 @@ on_timer (void *arg, int64_t mono_ns)
 static mr_status_t
 start_daemon (mr_http_t *self, int fd, mr_error_t *err)
 {
-    self->daemon = MHD_start_daemon (
-        MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, self,
-        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_END);
+    self->daemon = MHD_start_daemon (MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
+                                     self, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+                                     MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                                     (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+                                     (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                     (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_END);
     if (self->daemon == NULL) {
         close (fd);
         mr_error_set (err, "cannot start the HTTP server on %s", self->address);
         return MR_SYSTEM;
     }
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info (self->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    self->epoll_id = mr_loop_add (self->loop, NULL, info->epoll_fd, ZMQ_POLLIN, on_ready, self);
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info (self->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    self->epoll_id =
+        mr_loop_add (self->loop, mr_loop_fd (info->epoll_fd), ZMQ_POLLIN, on_ready, self);
     self->timer_id = mr_loop_timer (self->loop, HOUSEKEEPING_MS, on_timer, self);
     return self->epoll_id != 0 && self->timer_id != 0 ? MR_OK : mr_error_errno (err, "http");
 }

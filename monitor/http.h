@@ -1,5 +1,5 @@
-/* http: a small server over libmicrohttpd, run by the loop of its caller: GET and HEAD of a table of
- * pages, each rendered into memory. Connections, their memory and their idle time are bounded.
+/* http: a small server over libmicrohttpd, run by the loop of its caller: GET and HEAD of a table
+ * of pages, each rendered into memory. Connections, their memory and their idle time are bounded.
  *
  * On a loopback address only requests that were sent to a loopback name are answered (403 else), so
  * that a web page elsewhere cannot read the figures through a name that it points here. On another

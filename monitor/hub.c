@@ -202,8 +202,9 @@ mr_hub_new (void *zmq, mr_loop_t *loop, const char *run_dir, mr_hub_t **ret_hub,
     snprintf (self->out_path, sizeof self->out_path, "%s/bus.out", run_dir);
     mr_status_t status = open_sockets (self, zmq, err);
     if (status == MR_OK) {
-        self->in_id = mr_loop_add (loop, self->in, -1, ZMQ_POLLIN, on_event, self);
-        self->out_id = mr_loop_add (loop, self->out, -1, ZMQ_POLLIN, on_subscription, self);
+        self->in_id = mr_loop_add (loop, mr_loop_socket (self->in), ZMQ_POLLIN, on_event, self);
+        self->out_id =
+            mr_loop_add (loop, mr_loop_socket (self->out), ZMQ_POLLIN, on_subscription, self);
         if (self->in_id == 0 || self->out_id == 0) {
             status = mr_error_errno (err, "bus");
         }

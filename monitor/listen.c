@@ -83,9 +83,9 @@ bind_first (const struct addrinfo *info, const char *address, mr_listen_t *liste
     getsockname (fd, (struct sockaddr *)&bound, &bytes);
     listening->fd = fd;
     listening->loopback = is_loopback (&bound);
-    listening->port = ntohs (bound.ss_family == AF_INET6
-                                 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                 : ((struct sockaddr_in *)&bound)->sin_port);
+    listening->port =
+        ntohs (bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                           : ((struct sockaddr_in *)&bound)->sin_port);
     return MR_OK;
 }
 

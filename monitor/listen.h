@@ -8,10 +8,10 @@
 #include <stddef.h>
 
 typedef struct mr_listen {
-    int fd;          /* non-blocking, closed on exec; the caller closes it */
-    char host[256];  /* as written, without brackets */
-    int port;        /* the real one */
-    bool loopback;   /* reachable from this machine only */
+    int fd;         /* non-blocking, closed on exec; the caller closes it */
+    char host[256]; /* as written, without brackets */
+    int port;       /* the real one */
+    bool loopback;  /* reachable from this machine only */
 } mr_listen_t;
 
 /* Split "HOST:PORT" or "[V6]:PORT". MR_INVALID: another form, or too long.

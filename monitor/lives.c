@@ -164,7 +164,8 @@ find_life (const mr_registry_t *self, const mr_stamp_t *stamp)
 {
     for (size_t i = 0; i < self->life_count; i++) {
         const mr_stamp_t *known = &self->lives[i]->counters.stamp;
-        if (known->incarnation == stamp->incarnation && strcmp (known->worker, stamp->worker) == 0) {
+        if (known->incarnation == stamp->incarnation &&
+            strcmp (known->worker, stamp->worker) == 0) {
             return self->lives[i];
         }
     }

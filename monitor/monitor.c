@@ -14,7 +14,6 @@
 #include "monitor/registry.h"
 #include "monitor/snapshot.h"
 
-#include <zmq.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -24,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <zmq.h>
 
 enum {
     TICK_MS = 1000,
@@ -72,8 +72,8 @@ say_malformed (monitor_t *self, const char *topic, const char *why, int64_t mono
         return;
     }
     mr_log_warn ("refused %llu malformed event%s; the last one, topic \"%s\": %s",
-                 (unsigned long long)self->malformed_unsaid,
-                 self->malformed_unsaid == 1 ? "" : "s", topic, why);
+                 (unsigned long long)self->malformed_unsaid, self->malformed_unsaid == 1 ? "" : "s",
+                 topic, why);
     self->malformed_unsaid = 0;
     self->malformed_logged_ns = mono_ns;
 }
@@ -92,8 +92,8 @@ on_event (void *arg, const mr_hub_event_t *event)
         return true;
     }
     mr_error_t err = {{0}};
-    mr_status_t status = mr_registry_event (self->registry, event->topic, event->json, event->bytes,
-                                            mono_ns, &err);
+    mr_status_t status =
+        mr_registry_event (self->registry, event->topic, event->json, event->bytes, mono_ns, &err);
     if (status == MR_INVALID) {
         say_malformed (self, event->topic, err.text, mono_ns);
     }
@@ -288,8 +288,8 @@ open_places (monitor_t *self, mr_error_t *err)
         status = mr_dirs_make (pipeline_text (self, "log_dir"), 0750, err);
     }
     if (status == MR_OK) {
-        status = mr_worker_claim (pipeline_text (self, "run_dir"), "monitor", -1, &self->worker,
-                                  err);
+        status =
+            mr_worker_claim (pipeline_text (self, "run_dir"), "monitor", -1, &self->worker, err);
     }
     if (status != MR_OK) {
         return status;
@@ -318,8 +318,9 @@ open_http (monitor_t *self, mr_error_t *err)
     }
     if (status == MR_AGAIN) {
         mr_error_t cause = *err;
-        mr_error_set (err, "%s; another program has this port: stop it, or choose another HOST:PORT, "
-                           "or off",
+        mr_error_set (err,
+                      "%s; another program has this port: stop it, or choose another HOST:PORT, "
+                      "or off",
                       cause.text);
     }
     if (status == MR_OK && !mr_http_is_loopback (self->http)) {
@@ -335,7 +336,7 @@ start_timers (monitor_t *self, mr_error_t *err)
 {
     int snapshot_ms = (int)mr_config_number (own_section (self), "snapshot");
     int log_ms = (int)mr_config_number (own_section (self), "log_interval");
-    if (mr_loop_add (self->loop, NULL, self->signal_fd, ZMQ_POLLIN, on_signal, self) == 0 ||
+    if (mr_loop_add (self->loop, mr_loop_fd (self->signal_fd), ZMQ_POLLIN, on_signal, self) == 0 ||
         mr_loop_timer (self->loop, TICK_MS, on_tick, self) == 0 ||
         mr_loop_timer (self->loop, snapshot_ms, on_snapshot, self) == 0 ||
         mr_loop_timer (self->loop, log_ms, on_log_timer, self) == 0) {
@@ -370,8 +371,8 @@ start (monitor_t *self, mr_error_t *err)
     }
     status = open_http (self, err);
     if (status == MR_OK) {
-        status = mr_hub_new (self->zmq, self->loop, pipeline_text (self, "run_dir"), &self->hub,
-                             err);
+        status =
+            mr_hub_new (self->zmq, self->loop, pipeline_text (self, "run_dir"), &self->hub, err);
     }
     if (status == MR_OK) {
         mr_hub_on_event (self->hub, on_event, self);

@@ -4,8 +4,8 @@
 #ifndef MR_MONITOR_MONITOR_H
 #define MR_MONITOR_MONITOR_H
 
-/* The whole program. Returns the exit code: 0 stopped by a signal, 64 usage, 75 another monitor runs
- * or the port is taken, 78 bad configuration, 1 anything else. */
+/* The whole program. Returns the exit code: 0 stopped by a signal, 64 usage, 75 another monitor
+ * runs or the port is taken, 78 bad configuration, 1 anything else. */
 int mr_monitor_main (int argc, char **argv);
 
 #endif

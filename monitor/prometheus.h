@@ -6,8 +6,8 @@
 #include "common/base/status.h"
 #include "monitor/totals.h"
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Text that is being written; the first failure sticks. */

@@ -23,24 +23,24 @@
 #include <stdint.h>
 
 enum {
-    MR_REGISTRY_STAGES = 16,    /* in the chain */
-    MR_REGISTRY_ENDED = 64,     /* lives that ended and are still known one by one */
-    MR_REGISTRY_FORGOTTEN = 256, /* incarnations whose late events are refused */
-    MR_REGISTRY_FAILURES = 50,  /* the last error events */
-    MR_REGISTRY_TOTALS = 256,   /* workers whose metric totals are kept */
+    MR_REGISTRY_STAGES = 16,      /* in the chain */
+    MR_REGISTRY_ENDED = 64,       /* lives that ended and are still known one by one */
+    MR_REGISTRY_FORGOTTEN = 256,  /* incarnations whose late events are refused */
+    MR_REGISTRY_FAILURES = 50,    /* the last error events */
+    MR_REGISTRY_TOTALS = 256,     /* workers whose metric totals are kept */
     MR_REGISTRY_SILENT_MS = 5000, /* a living worker that says nothing for so long is silent */
 };
 
 /* One life of a worker, by its events. */
 typedef struct mr_life {
-    mr_counters_t counters;   /* the last one; all 0 but the stamp before the first */
-    mr_tallies_t since;       /* by events that came after it */
-    uint64_t last_seq;        /* of any event */
-    uint64_t missed;          /* event_seq jumped over so many while we listened */
-    int64_t seen_ns;          /* monotonic, last event; 0: known from the snapshot only */
-    mr_rate_t records;        /* of the operation with the most records */
-    mr_rate_t blocked;        /* ms */
-    bool named;               /* the domain is known */
+    mr_counters_t counters; /* the last one; all 0 but the stamp before the first */
+    mr_tallies_t since;     /* by events that came after it */
+    uint64_t last_seq;      /* of any event */
+    uint64_t missed;        /* event_seq jumped over so many while we listened */
+    int64_t seen_ns;        /* monotonic, last event; 0: known from the snapshot only */
+    mr_rate_t records;      /* of the operation with the most records */
+    mr_rate_t blocked;      /* ms */
+    bool named;             /* the domain is known */
 } mr_life_t;
 
 typedef struct mr_operation {
@@ -50,12 +50,11 @@ typedef struct mr_operation {
     mr_rate_t records;
 } mr_operation_t;
 
-
 /* The whole pipeline, in records. */
 typedef struct mr_pipeline {
-    mr_ledger_t ledger; /* in flight: of living ingest workers */
-    uint64_t completed; /* exported + filtered */
-    uint64_t failed;    /* dead */
+    mr_ledger_t ledger;   /* in flight: of living ingest workers */
+    uint64_t completed;   /* exported + filtered */
+    uint64_t failed;      /* dead */
     mr_latency_t latency; /* quantiles: the highest of the living exporters' */
 } mr_pipeline_t;
 

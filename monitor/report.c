@@ -148,8 +148,7 @@ write_monitor (mr_jsonwriter_t *json, const mr_report_t *report)
     const mr_registry_t *registry = report->registry;
     mr_jsonwriter_open (json, "monitor", '{');
     mr_jsonwriter_text (json, "version", MR_VERSION);
-    mr_jsonwriter_i64 (json, "uptime_ms",
-                       (report->mono_ns - report->mono_start_ns) / MR_NS_PER_MS);
+    mr_jsonwriter_i64 (json, "uptime_ms", (report->mono_ns - report->mono_start_ns) / MR_NS_PER_MS);
     mr_jsonwriter_u64 (json, "events", registry->events);
     mr_jsonwriter_u64 (json, "malformed_events", registry->malformed);
     mr_jsonwriter_u64 (json, "missed_events", registry->missed);
@@ -265,7 +264,8 @@ mr_report_line (const mr_report_t *report, mr_buffer_t *out)
     status = mr_buffer_printf (
         out,
         "metrics: received=%llu completed=%llu failed=%llu dropped=%llu in_flight=%llu "
-        "rate=%.0f/s errors=%llu latency_p50_ms=%.2f latency_p99_ms=%.2f missed=%llu malformed=%llu",
+        "rate=%.0f/s errors=%llu latency_p50_ms=%.2f latency_p99_ms=%.2f missed=%llu "
+        "malformed=%llu",
         (unsigned long long)pipeline.ledger.received, (unsigned long long)pipeline.completed,
         (unsigned long long)pipeline.failed, (unsigned long long)pipeline.ledger.dropped,
         (unsigned long long)pipeline.ledger.in_flight, mr_rate_per_second (&registry->received),

@@ -13,10 +13,10 @@
 
 typedef struct mr_report {
     const mr_registry_t *registry;
-    const char *pipeline;   /* its name */
-    int64_t mono_ns;        /* now */
-    int64_t wall_ns;        /* now */
-    int64_t mono_start_ns;  /* when the monitor began to listen */
+    const char *pipeline;  /* its name */
+    int64_t mono_ns;       /* now */
+    int64_t wall_ns;       /* now */
+    int64_t mono_start_ns; /* when the monitor began to listen */
 } mr_report_t;
 
 /* Each appends to `out` one JSON object and a newline. MR_INVALID: past the buffer's limit;

@@ -103,8 +103,9 @@ static void
 append_latency (mr_exposition_t *text, const mr_latency_t *latency)
 {
     static const char family[] = "millrace_pipeline_latency_seconds";
-    mr_exposition_family (text, family, "summary",
-                          "From a batch's creation to its last sink; quantiles of the last batches");
+    mr_exposition_family (
+        text, family, "summary",
+        "From a batch's creation to its last sink; quantiles of the last batches");
     const struct {
         const char *quantile;
         double ms;
@@ -182,8 +183,7 @@ append_workers (mr_exposition_t *text, const mr_report_t *report)
     for (size_t i = 0; i < registry->worker_count; i++) {
         const mr_life_t *life = mr_registry_life (registry, &registry->workers[i]);
         append_worker (text, blocked, &registry->workers[i]);
-        mr_exposition_number (text,
-                              life != NULL ? (double)life->counters.blocked_ms / 1000 : 0);
+        mr_exposition_number (text, life != NULL ? (double)life->counters.blocked_ms / 1000 : 0);
     }
     static const char running[] = "millrace_stage_workers";
     mr_exposition_family (text, running, "gauge", "Running workers of a stage");

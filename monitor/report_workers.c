@@ -119,8 +119,7 @@ typedef struct health {
     bool healthy;
 } health_t;
 
-static void MR_PRINTF (2, 3)
-add_reason (health_t *health, const char *format, ...)
+static void MR_PRINTF (2, 3) add_reason (health_t *health, const char *format, ...)
 {
     char text[256];
     va_list list;
@@ -146,7 +145,8 @@ check_worker (health_t *health, const mr_report_t *report, const mr_worker_info_
     uint64_t settled = ledger->exported + ledger->filtered + ledger->dead + ledger->dropped;
     if (ledger->received != settled + ledger->in_flight) {
         add_reason (health,
-                    "the ledger of %s does not balance: received %" PRIu64 ", accounted for %" PRIu64,
+                    "the ledger of %s does not balance: received %" PRIu64
+                    ", accounted for %" PRIu64,
                     worker->name, ledger->received, settled + ledger->in_flight);
     }
 }

@@ -111,8 +111,7 @@ write_file (const char *path, const mr_buffer_t *text, mr_error_t *err)
 }
 
 mr_status_t
-mr_snapshot_save (const mr_registry_t *registry, const char *path, int64_t wall_ns,
-                  mr_error_t *err)
+mr_snapshot_save (const mr_registry_t *registry, const char *path, int64_t wall_ns, mr_error_t *err)
 {
     char fresh[PATH_MAX];
     snprintf (fresh, sizeof fresh, "%s.new", path);

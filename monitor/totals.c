@@ -242,8 +242,7 @@ write_metric (mr_jsonwriter_t *json, const mr_metric_t *metric, size_t most)
 {
     mr_jsonwriter_open (json, NULL, '{');
     mr_jsonwriter_text (json, "metric", metric->name);
-    mr_jsonwriter_text (json, "type",
-                        metric->type == MR_METRIC_COUNTER ? "counter" : "histogram");
+    mr_jsonwriter_text (json, "type", metric->type == MR_METRIC_COUNTER ? "counter" : "histogram");
     mr_jsonwriter_text (json, "help", metric->help);
     const mr_series_t **order = NULL;
     if (most > 0) {

@@ -103,8 +103,7 @@ gather (const mr_totals_t *const *all, size_t count, const mr_metric_t *first, s
 }
 
 static mr_status_t
-sum_metric (const mr_totals_t *const *all, size_t count, const mr_metric_t *first,
-            mr_metric_t *sum)
+sum_metric (const mr_totals_t *const *all, size_t count, const mr_metric_t *first, mr_metric_t *sum)
 {
     memcpy (sum->name, first->name, sizeof sum->name);
     sum->type = first->type;

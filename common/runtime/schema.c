@@ -129,6 +129,8 @@ static const mr_option_t monitor[] = {
      .fallback = "127.0.0.1:8090", .help = "Where the page, the API and /metrics are served"},
     {.key = "snapshot", .type = MR_OPTION_DURATION, .min = 100, .max = HOUR, .fallback = "5s",
      .help = "How often the totals are saved, so that a restart keeps them"},
+    {.key = "log_interval", .type = MR_OPTION_DURATION, .min = 100, .max = 24 * HOUR,
+     .fallback = "60s", .help = "How often a line of figures, `metrics: ...`, goes to the log"},
     {.key = NULL},
 };
 
