@@ -115,6 +115,22 @@ check_offsets (const uint32_t *offsets, uint32_t count, uint32_t records_bytes, 
     return MR_OK;
 }
 
+/* A section that contradicts the header would give records the identity of others. */
+static mr_status_t
+check_section (const mr_batch_t *batch, uint32_t i, mr_error_t *err)
+{
+    const mr_section_t *section = &batch->sections[i];
+    for (uint32_t before = 0; before < i; before++) {
+        if (batch->sections[before].type == section->type) {
+            return invalid (err, "section type, twice", section->type);
+        }
+    }
+    if (section->type == MR_SECTION_INDEX && section->bytes != (uint64_t)batch->count * 4) {
+        return invalid (err, "INDEX bytes", section->bytes);
+    }
+    return MR_OK;
+}
+
 static mr_status_t
 decode_sections (const uint8_t *frame, size_t bytes, size_t position, mr_batch_t *batch,
                  mr_error_t *err)
@@ -130,6 +146,10 @@ decode_sections (const uint8_t *frame, size_t bytes, size_t position, mr_batch_t
             return invalid (err, "section bytes", head.bytes);
         }
         batch->sections[i] = (mr_section_t){head.type, head.bytes, frame + position};
+        mr_status_t status = check_section (batch, i, err);
+        if (status != MR_OK) {
+            return status;
+        }
         position += round_up8 (head.bytes);
     }
     return position == bytes ? MR_OK : invalid (err, "trailing bytes", bytes - position);

@@ -58,7 +58,8 @@ typedef struct mr_batch {
     mr_section_t sections[MR_BATCH_MAX_SECTIONS];
 } mr_batch_t;
 
-/* Decode and check one frame completely: sizes, rising offsets, sections, checksum.
+/* Decode and check one frame completely: sizes, rising offsets, sections (each type once, INDEX as
+ * long as the records are many), checksum.
  *   frame      borrowed, 8-byte aligned, `bytes` long; the batch points into it
  *   ret_batch  valid while frame is; untouched on failure
  * Returns MR_OK; MR_INVALID (err names the field). */

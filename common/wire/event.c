@@ -9,22 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *
-kind_name (mr_event_kind_t kind)
-{
-    switch (kind) {
-    case MR_EVENT_SUCCESS:
-        return "success";
-    case MR_EVENT_ERROR:
-        return "error";
-    }
-    MR_ASSERT (!"event kind");
-}
+static const char *const kind_names[] = {
+    [MR_EVENT_SUCCESS] = "success",
+    [MR_EVENT_ERROR] = "error",
+};
 
 void
 mr_event_topic (const mr_event_t *event, char *ret_topic)
 {
-    snprintf (ret_topic, MR_EVENT_TOPIC_BYTES, "%s.%s.%s", kind_name (event->kind), event->domain,
+    snprintf (ret_topic, MR_EVENT_TOPIC_BYTES, "%s.%s.%s", kind_names[event->kind], event->domain,
               event->operation);
 }
 

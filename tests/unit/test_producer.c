@@ -162,25 +162,30 @@ START_TEST (test_a_request_without_records_asks_for_the_last_number)
 }
 END_TEST
 
-/* Against the definition, record by record. */
+static void
+assert_verdict_by_counting (uint64_t last, uint64_t number, uint32_t records)
+{
+    uint64_t first = number - records + 1;
+    uint32_t old = 0;
+    for (uint64_t n = first; n <= number; n++) {
+        old += n <= last;
+    }
+    mr_verdict_t verdict = mr_producer_judge (last, number, records);
+    if (first > last + 1) {
+        assert_verdict (verdict, MR_VERDICT_GAP, 0, last);
+    } else if (old == records) {
+        assert_verdict (verdict, MR_VERDICT_DUPLICATE, 0, last);
+    } else {
+        assert_verdict (verdict, MR_VERDICT_STORE, old, number);
+    }
+}
+
 START_TEST (test_judging_agrees_with_counting)
 {
     for (uint64_t last = 0; last < 12; last++) {
         for (uint64_t number = 1; number < 16; number++) {
             for (uint32_t records = 1; records <= number; records++) {
-                uint64_t first = number - records + 1;
-                uint32_t old = 0;
-                for (uint64_t n = first; n <= number; n++) {
-                    old += n <= last;
-                }
-                mr_verdict_t verdict = mr_producer_judge (last, number, records);
-                if (first > last + 1) {
-                    assert_verdict (verdict, MR_VERDICT_GAP, 0, last);
-                } else if (old == records) {
-                    assert_verdict (verdict, MR_VERDICT_DUPLICATE, 0, last);
-                } else {
-                    assert_verdict (verdict, MR_VERDICT_STORE, old, number);
-                }
+                assert_verdict_by_counting (last, number, records);
             }
         }
     }
