@@ -1,0 +1,428 @@
+/* The segment log on a real file system: what callers build on. */
+#include "common/base/seglog.h"
+
+#include "common/base/clock.h"
+#include "tests/support/seglog_kit.h"
+#include "tests/support/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static mr_kit_reading_t reading;
+
+static unsigned
+fill (mr_seglog_t *log, uint64_t from, uint64_t to, size_t bytes)
+{
+    for (uint64_t i = from; i <= to; i++) {
+        mr_kit_append (log, i, bytes);
+    }
+    mr_seglog_stats_t stats;
+    mr_seglog_stats (log, &stats);
+    return (unsigned)stats.segments;
+}
+
+START_TEST (test_frames_come_back_in_order_over_many_segments)
+{
+    const char *dir = mr_test_dir ();
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    mr_seglog_t *log = mr_kit_open (&options);
+    uint64_t id = mr_seglog_id (log);
+    ck_assert_uint_gt (fill (log, 1, 500, 333), 40);
+    mr_kit_append (log, 501, 0);
+    mr_kit_append (log, 502, 100000);
+    mr_kit_append (log, 503, 1);
+    for (int round = 0; round < 2; round++) {
+        mr_kit_read_all (dir, NULL, 0, &reading);
+        ck_assert_uint_eq (reading.count, 503);
+        ck_assert_uint_eq (reading.bad + reading.damages, 0);
+        for (unsigned i = 0; i < reading.count; i++) {
+            ck_assert_uint_eq (reading.numbers[i], i + 1);
+            ck_assert (i == 0 || reading.positions[i] > reading.positions[i - 1]);
+        }
+        uint64_t end = mr_seglog_end (log);
+        mr_seglog_close (&log);
+        log = mr_kit_open (&options);
+        ck_assert_uint_eq (mr_seglog_end (log), end);
+        ck_assert_uint_eq (mr_seglog_id (log), id);
+    }
+    mr_seglog_close (&log);
+    ck_assert_ptr_null (log);
+}
+END_TEST
+
+START_TEST (test_a_reader_goes_on_where_it_stopped)
+{
+    const char *dir = mr_test_dir ();
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    mr_seglog_t *log = mr_kit_open (&options);
+    fill (log, 1, 20, 900);
+    mr_seglog_reader_t *reader = NULL;
+    mr_seglog_reader_options_t reading_options = {.dir = dir, .headers_only = true};
+    ck_assert_int_eq (mr_seglog_reader_new (&reading_options, &reader, NULL), MR_OK);
+    mr_seglog_frame_t frame;
+    unsigned count;
+    for (uint64_t i = 1; i <= 40; i++) {
+        if (i == 21) {
+            ck_assert_int_eq (mr_seglog_reader_next (reader, &frame, 1, &count, NULL), MR_AGAIN);
+            fill (log, 21, 40, 900);
+        }
+        ck_assert_int_eq (mr_seglog_reader_next (reader, &frame, 1, &count, NULL), MR_OK);
+        ck_assert_uint_eq (frame.words[0], i);
+        char text[900];
+        char expected[900];
+        ck_assert_int_eq (pread (frame.fd, text, 900, (off_t)frame.file_offset), 900);
+        mr_kit_payload (i, expected, 900);
+        ck_assert_mem_eq (text, expected, 900);
+        ck_assert (!mr_seglog_reader_gone (reader, frame.position));
+        if (i % 7 == 0) {
+            uint64_t position = mr_seglog_reader_position (reader);
+            mr_seglog_reader_destroy (&reader);
+            reading_options.position = position;
+            ck_assert_int_eq (mr_seglog_reader_new (&reading_options, &reader, NULL), MR_OK);
+        }
+    }
+    mr_seglog_reader_destroy (&reader);
+    mr_seglog_close (&log);
+}
+END_TEST
+
+START_TEST (test_frames_are_found_by_word_and_position_across_restarts)
+{
+    const char *dir = mr_test_dir ();
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    mr_seglog_t *log = mr_kit_open (&options);
+    for (int round = 0; round < 3; round++) {
+        fill (log, (uint64_t)round * 30 + 1, (uint64_t)round * 30 + 30, 700);
+        uint64_t top = (uint64_t)round * 30 + 30;
+        for (uint64_t i = top - 15; i <= top; i++) {
+            uint64_t position;
+            mr_seglog_frame_t frame;
+            ck_assert (mr_seglog_find (log, i, &position));
+            ck_assert_int_eq (mr_seglog_read (log, position, &frame, NULL), MR_OK);
+            ck_assert_uint_eq (frame.words[0], i);
+            ck_assert (mr_kit_good (&frame));
+            ck_assert_int_eq (mr_seglog_read (log, position + 8, &frame, NULL), MR_INVALID);
+        }
+        uint64_t position;
+        ck_assert (!mr_seglog_find (log, top - 16, &position));
+        ck_assert (!mr_seglog_find (log, top + 1, &position));
+        mr_seglog_frame_t last[8];
+        ck_assert_uint_eq (mr_seglog_last (log, last, 8), 3);
+        for (unsigned i = 0; i < 3; i++) {
+            ck_assert_uint_eq (last[i].words[0], top - i);
+        }
+        mr_seglog_close (&log);
+        log = mr_kit_open (&options);
+    }
+    mr_seglog_close (&log);
+}
+END_TEST
+
+START_TEST (test_trimmed_segments_are_recycled_and_old_frames_stay_dead)
+{
+    const char *dir = mr_test_dir ();
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    mr_seglog_t *log = mr_kit_open (&options);
+    mr_seglog_stats_t stats;
+    for (uint64_t i = 1; i <= 300; i++) {
+        mr_kit_append (log, i, 333);
+        unsigned removed;
+        ck_assert_int_eq (mr_seglog_trim (log, mr_seglog_end (log), 0, &removed, NULL), MR_OK);
+        if (i % 25 == 0) { /* behind the tail of a recycled file stand frames of its former life */
+            mr_kit_read_all (dir, NULL, 0, &reading);
+            ck_assert_uint_ge (reading.count, 3);
+            ck_assert_uint_eq (reading.numbers[reading.count - 1], i);
+            ck_assert_uint_eq (reading.bad + reading.damages, 0);
+        }
+        if (i % 50 == 0) {
+            mr_seglog_stats (log, &stats);
+            ck_assert_uint_gt (stats.recycled, 0);
+            ck_assert_uint_le (stats.segments, 3);
+            uint64_t end = mr_seglog_end (log);
+            mr_seglog_close (&log);
+            log = mr_kit_open (&options);
+            ck_assert_uint_eq (mr_seglog_end (log), end);
+            mr_seglog_frame_t last[3];
+            ck_assert_uint_eq (mr_seglog_last (log, last, 3), 3);
+            ck_assert_uint_eq (last[0].words[0], i);
+        }
+    }
+    mr_seglog_close (&log);
+}
+END_TEST
+
+static int64_t fake_now_ns = INT64_C (1000000000000);
+
+static int64_t
+fake_clock (void)
+{
+    return fake_now_ns;
+}
+
+START_TEST (test_retention_keeps_by_bytes_and_by_age)
+{
+    mr_seglog_options_t options = mr_kit_options (mr_test_dir (), NULL);
+    options.wall_ns = fake_clock;
+    options.keep_bytes = 20000;
+    mr_seglog_t *log = mr_kit_open (&options);
+    fill (log, 1, 100, 900);
+    unsigned removed = 1;
+    while (removed > 0) {
+        ck_assert_int_eq (mr_seglog_trim (log, mr_seglog_end (log), fake_now_ns, &removed, NULL),
+                          MR_OK);
+    }
+    uint64_t kept = mr_seglog_end (log) - mr_seglog_first (log);
+    ck_assert_uint_le (kept, 20000);
+    ck_assert_uint_gt (kept, 20000 - 2 * MR_SEGLOG_SEGMENT_MIN);
+    mr_seglog_close (&log);
+
+    options.keep_bytes = 0;
+    options.keep_ms = 5000;
+    log = mr_kit_open (&options);
+    ck_assert_int_eq (mr_seglog_trim (log, mr_seglog_end (log), fake_now_ns, &removed, NULL),
+                      MR_OK);
+    ck_assert_uint_eq (removed, 0);
+    fake_now_ns += 5001 * MR_NS_PER_MS;
+    ck_assert_int_eq (mr_seglog_roll (log, NULL), MR_OK);
+    ck_assert_int_eq (mr_seglog_trim (log, mr_seglog_end (log), fake_now_ns, &removed, NULL),
+                      MR_OK);
+    ck_assert_uint_gt (removed, 0);
+    mr_seglog_close (&log);
+}
+END_TEST
+
+START_TEST (test_trim_never_takes_the_last_frames_nor_what_is_not_done)
+{
+    mr_seglog_options_t options = mr_kit_options (mr_test_dir (), NULL);
+    mr_seglog_t *log = mr_kit_open (&options);
+    uint64_t middle = 0;
+    for (uint64_t i = 1; i <= 40; i++) {
+        uint64_t position = mr_kit_append (log, i, 3000); /* one frame a segment */
+        middle = i == 20 ? position : middle;
+    }
+    unsigned removed = 1;
+    while (removed > 0) {
+        ck_assert_int_eq (mr_seglog_trim (log, middle, 0, &removed, NULL), MR_OK);
+        ck_assert_uint_le (removed, 8);
+    }
+    mr_seglog_frame_t frame;
+    ck_assert_int_eq (mr_seglog_read (log, middle, &frame, NULL), MR_OK);
+    ck_assert_uint_eq (frame.words[0], 20);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq (mr_seglog_trim (log, UINT64_MAX, 0, &removed, NULL), MR_OK);
+    }
+    mr_seglog_frame_t last[3];
+    ck_assert_uint_eq (mr_seglog_last (log, last, 3), 3);
+    ck_assert_uint_eq (last[2].words[0], 38);
+    mr_seglog_close (&log);
+}
+END_TEST
+
+START_TEST (test_a_snapshot_begins_each_segment_and_leads_on_to_the_frames_behind_it)
+{
+    const char *dir = mr_test_dir ();
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    mr_seglog_t *log = mr_kit_open (&options);
+    fill (log, 1, 50, 900);
+    mr_buffer_t out;
+    mr_buffer_init (&out, MR_SEGLOG_SNAPSHOT_MAX);
+    uint64_t from = 0;
+    ck_assert_int_eq (mr_seglog_snapshot (log, &out, &from, NULL), MR_OK);
+    ck_assert_uint_eq (out.size, 7);
+    ck_assert_mem_eq (out.data, "totals!", 7);
+    mr_kit_read_all (dir, NULL, from, &reading);
+    ck_assert_uint_gt (reading.count, 0);
+    ck_assert_uint_eq (reading.numbers[reading.count - 1], 50);
+    ck_assert_uint_eq (reading.positions[0], from);
+    mr_buffer_release (&out);
+    mr_seglog_close (&log);
+}
+END_TEST
+
+START_TEST (test_another_kind_id_or_a_newer_version_is_refused_clearly)
+{
+    const char *dir = mr_test_dir ();
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    mr_seglog_t *log = mr_kit_open (&options);
+    mr_kit_append (log, 1, 10);
+    mr_seglog_close (&log);
+    mr_error_t err;
+    options.kind = 8;
+    ck_assert_int_eq (mr_seglog_open (&options, &log, &err), MR_CONFIG);
+    ck_assert_ptr_nonnull (strstr (err.text, "kind 7, expected kind 8"));
+    options.kind = MR_KIT_KIND;
+    options.id = 1;
+    ck_assert_int_eq (mr_seglog_open (&options, &log, &err), MR_CONFIG);
+    ck_assert_ptr_nonnull (strstr (err.text, "expected 0000000000000001"));
+    options.id = 0;
+
+    char path[256];
+    snprintf (path, sizeof path, "%s/0000000000000000.seg", dir);
+    FILE *file = fopen (path, "r+b");
+    mr_seglog_segment_head_t head;
+    char snapshot[8];
+    ck_assert_uint_eq (fread (&head, sizeof head, 1, file), 1);
+    ck_assert_uint_eq (fread (snapshot, 7, 1, file), 1);
+    head.version = 2;
+    mr_seglog_segment_seal (&head, snapshot);
+    rewind (file);
+    ck_assert_uint_eq (fwrite (&head, sizeof head, 1, file), 1);
+    fclose (file);
+    ck_assert_int_eq (mr_seglog_open (&options, &log, &err), MR_CONFIG);
+    ck_assert_ptr_nonnull (strstr (err.text, "newer Millrace (log format 2"));
+    mr_kit_read_all (dir, NULL, 0, &reading);
+    ck_assert_uint_eq (reading.count, 0);
+}
+END_TEST
+
+START_TEST (test_an_empty_directory_is_no_log_for_those_who_only_read)
+{
+    const char *dir = mr_test_dir ();
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    options.read_only = true;
+    mr_seglog_t *log = NULL;
+    ck_assert_int_eq (mr_seglog_open (&options, &log, NULL), MR_CLOSED);
+    mr_kit_read_all (dir, NULL, 0, &reading);
+    ck_assert_int_eq (reading.status, MR_AGAIN);
+    options.dir = "/nowhere/at/all";
+    ck_assert_int_eq (mr_seglog_open (&options, &log, NULL), MR_CLOSED);
+    options.read_only = false;
+    ck_assert_int_eq (mr_seglog_open (&options, &log, NULL), MR_SYSTEM);
+}
+END_TEST
+
+START_TEST (test_sync_moves_the_durable_end_and_some_readers_wait_for_it)
+{
+    const char *dir = mr_test_dir ();
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    mr_seglog_t *log = mr_kit_open (&options);
+    fill (log, 1, 30, 900);
+    ck_assert_int_eq (mr_seglog_sync (log, NULL), MR_OK);
+    ck_assert_uint_eq (mr_seglog_synced (log), mr_seglog_end (log));
+    fill (log, 31, 50, 900);
+    mr_seglog_reader_options_t reader = {.dir = dir, .synced_only = true};
+    mr_kit_read_with (&reader, &reading);
+    ck_assert_uint_eq (reading.count, 30);
+    ck_assert_int_eq (mr_seglog_sync (log, NULL), MR_OK);
+    mr_kit_read_with (&reader, &reading);
+    ck_assert_uint_eq (reading.count, 50);
+    mr_seglog_close (&log);
+}
+END_TEST
+
+/* Reads frames 1 .. last as they come, in another process; exits 0 when all were right. */
+static void
+read_in_child (const char *dir, uint64_t last)
+{
+    mr_seglog_reader_options_t options = {.dir = dir};
+    mr_seglog_reader_t *reader = NULL;
+    uint64_t next = 1;
+    int64_t deadline = mr_clock_mono_ns () + 20 * MR_NS_PER_S;
+    while (next <= last && mr_clock_mono_ns () < deadline) {
+        mr_seglog_frame_t frames[8];
+        unsigned count = 0;
+        mr_status_t status = reader == NULL
+                                 ? mr_seglog_reader_new (&options, &reader, NULL)
+                                 : mr_seglog_reader_next (reader, frames, 8, &count, NULL);
+        for (unsigned i = 0; i < count; i++) {
+            if (frames[i].words[0] != next++ || !mr_kit_good (&frames[i])) {
+                _exit (2);
+            }
+        }
+        if (status == MR_AGAIN) {
+            usleep (200);
+        }
+    }
+    mr_seglog_reader_stats_t stats = {0};
+    if (reader != NULL) {
+        mr_seglog_reader_stats (reader, &stats);
+    }
+    mr_seglog_reader_destroy (&reader);
+    _exit (next > last && stats.damaged_ranges == 0 ? 0 : 1);
+}
+
+START_TEST (test_a_reader_in_another_process_sees_every_frame_once_while_it_is_written)
+{
+    const char *dir = mr_test_dir ();
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    pid_t child = fork ();
+    if (child == 0) {
+        read_in_child (dir, 3000);
+    }
+    mr_seglog_t *log = mr_kit_open (&options);
+    for (uint64_t i = 1; i <= 3000; i++) {
+        mr_kit_append (log, i, (size_t)(i * 37 % 1500));
+        if (i % 500 == 0) { /* a writer that comes and goes is nothing to a reader */
+            mr_seglog_close (&log);
+            log = mr_kit_open (&options);
+        }
+    }
+    mr_seglog_close (&log);
+    int status;
+    ck_assert_int_eq (waitpid (child, &status, 0), child);
+    ck_assert (WIFEXITED (status));
+    ck_assert_int_eq (WEXITSTATUS (status), 0);
+}
+END_TEST
+
+START_TEST (test_a_slow_reader_is_told_what_retention_took)
+{
+    const char *dir = mr_test_dir ();
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    mr_seglog_t *log = mr_kit_open (&options);
+    fill (log, 1, 10, 900);
+    mr_kit_read_all (dir, NULL, 0, &reading);
+    uint64_t third = reading.positions[2];
+    fill (log, 11, 60, 900);
+    ck_assert_int_eq (mr_seglog_trim (log, UINT64_MAX, 0, NULL, NULL), MR_OK);
+    fill (log, 61, 70, 900); /* into recycled files */
+    mr_kit_read_all (dir, NULL, third, &reading);
+    ck_assert (reading.last.trimmed);
+    ck_assert_uint_eq (reading.last.position, third);
+    ck_assert_uint_eq (reading.last.bytes, mr_seglog_first (log) - third);
+    ck_assert_uint_eq (reading.damages + reading.bad, 0);
+    ck_assert_uint_eq (reading.numbers[reading.count - 1], 70);
+    mr_seglog_close (&log);
+}
+END_TEST
+
+START_TEST (test_too_large_a_frame_is_refused_and_reserving_makes_room)
+{
+    mr_seglog_options_t options = mr_kit_options (mr_test_dir (), NULL);
+    options.max_payload_bytes = 1000;
+    mr_seglog_t *log = mr_kit_open (&options);
+    uint64_t position = 0;
+    ck_assert_int_eq (mr_kit_try (log, 1, 1001, &position), MR_INVALID);
+    ck_assert_int_eq (mr_kit_try (log, 1, 1000, &position), MR_OK);
+    for (uint64_t i = 2; i < 20; i++) {
+        ck_assert_int_eq (mr_seglog_reserve (log, 1000, NULL), MR_OK);
+        mr_kit_append (log, i, 900);
+    }
+    mr_seglog_close (&log);
+}
+END_TEST
+
+int
+main (void)
+{
+    const TTest *const tests[] = {
+        test_frames_come_back_in_order_over_many_segments,
+        test_a_reader_goes_on_where_it_stopped,
+        test_frames_are_found_by_word_and_position_across_restarts,
+        test_trimmed_segments_are_recycled_and_old_frames_stay_dead,
+        test_retention_keeps_by_bytes_and_by_age,
+        test_trim_never_takes_the_last_frames_nor_what_is_not_done,
+        test_a_snapshot_begins_each_segment_and_leads_on_to_the_frames_behind_it,
+        test_another_kind_id_or_a_newer_version_is_refused_clearly,
+        test_an_empty_directory_is_no_log_for_those_who_only_read,
+        test_sync_moves_the_durable_end_and_some_readers_wait_for_it,
+        test_a_reader_in_another_process_sees_every_frame_once_while_it_is_written,
+        test_a_slow_reader_is_told_what_retention_took,
+        test_too_large_a_frame_is_refused_and_reserving_makes_room,
+        NULL,
+    };
+    return mr_suite_run ("seglog", tests);
+}
