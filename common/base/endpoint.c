@@ -11,7 +11,7 @@ port_parse (const char *text)
 {
     int port = 0;
     size_t digits = 0;
-    for (; isdigit ((unsigned char)text[digits]) && digits < 6; digits++) {
+    for (; digits < 6 && isdigit ((unsigned char)text[digits]); digits++) {
         port = port * 10 + (text[digits] - '0');
     }
     return digits == 0 || text[digits] != '\0' || port > 65535 ? -1 : port;
@@ -126,7 +126,7 @@ ipc_check (const char *path, mr_error_t *err)
 mr_status_t
 mr_endpoint_check (const char *text, mr_error_t *err)
 {
-    char plain[MR_ENDPOINT_BYTES];
+    char plain[MR_ENDPOINT_BYTES] = "";
     mr_status_t status = mr_endpoint_for_slot (text, MR_SLOTS_MAX - 1, plain, sizeof plain, err);
     if (status != MR_OK) {
         return status;

@@ -173,7 +173,7 @@ hostport_parse (const mr_option_t *option, const char *text, int64_t *ret_number
         *ret_number = -1;
         return MR_OK;
     }
-    char plain[MR_ENDPOINT_BYTES];
+    char plain[MR_ENDPOINT_BYTES] = "";
     mr_status_t status = mr_endpoint_for_slot (text, MR_SLOTS_MAX - 1, plain, sizeof plain, err);
     mr_hostport_t parts;
     if (status == MR_OK) {

@@ -35,13 +35,13 @@ enum {
 typedef struct mr_option {
     const char *key;
     mr_option_type_t type;
+    unsigned flags;       /* MR_OPTION_REPEATS, ... */
     int64_t min;          /* numbers: the range; STRING: of its length; HOSTPORT: of the port */
     int64_t max;          /* max == min == 0: no range */
     const char *fallback; /* as a user would write it; NULL: absent unless written */
     const char *choices;  /* CHOICE: "json|combined|common|raw"; HOSTPORT: words, "off" */
     const char *unit;     /* "records", "ms"; NULL: none, or in the type */
-    unsigned flags;
-    const char *help; /* one sentence, no full stop at the end */
+    const char *help;     /* one sentence, no full stop at the end */
 } mr_option_t;
 
 /* One kind of section. */

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -51,6 +53,17 @@ mr_filesystem_kind (long type)
     }
 }
 
+/* Whether a line "ID PARENT MAJOR:MINOR ..." is of this device. */
+static bool
+is_device (const char *line, unsigned major, unsigned minor)
+{
+    char *at = NULL;
+    (void)strtoul (line, &at, 10);
+    (void)strtoul (at, &at, 10);
+    unsigned long found = strtoul (at, &at, 10);
+    return found == major && *at == ':' && strtoul (at + 1, &at, 10) == minor && *at == ' ';
+}
+
 void
 mr_filesystem_mount_type (const char *text, unsigned major, unsigned minor, char *ret_type,
                           size_t bytes)
@@ -58,11 +71,8 @@ mr_filesystem_mount_type (const char *text, unsigned major, unsigned minor, char
     ret_type[0] = '\0';
     for (const char *line = text; line != NULL && *line != '\0';) {
         const char *end = strchrnul (line, '\n');
-        unsigned line_major = 0;
-        unsigned line_minor = 0;
         const char *dash = memmem (line, (size_t)(end - line), " - ", 3);
-        if (dash != NULL && sscanf (line, "%*u %*u %u:%u", &line_major, &line_minor) == 2 &&
-            line_major == major && line_minor == minor) {
+        if (dash != NULL && is_device (line, major, minor)) {
             snprintf (ret_type, bytes, "%.*s", (int)strcspn (dash + 3, " \n"), dash + 3);
             return;
         }
@@ -71,7 +81,7 @@ mr_filesystem_mount_type (const char *text, unsigned major, unsigned minor, char
 }
 
 /* FUSE serves disks of this machine, too. */
-static int
+static bool
 is_local_fuse (const char *path)
 {
     static char text[1 << 16];
@@ -79,7 +89,7 @@ is_local_fuse (const char *path)
     struct stat info;
     int fd = open ("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return 0;
+        return false;
     }
     size_t size = 0;
     ssize_t got = 1;
@@ -90,7 +100,7 @@ is_local_fuse (const char *path)
     close (fd);
     text[size] = '\0';
     if (stat (path, &info) != 0) {
-        return 0;
+        return false;
     }
     mr_filesystem_mount_type (text, major (info.st_dev), minor (info.st_dev), type, sizeof type);
     return strcmp (type, "fuseblk") == 0 || strcmp (type, "fuse.fuse-overlayfs") == 0;

@@ -6,6 +6,19 @@
 #include <string.h>
 
 static void
+check_value (const mr_config_section_t *section, const mr_option_t *row)
+{
+    const mr_config_entry_t *entry = mr_config_next (section, row->key, NULL);
+    const char *text = mr_config_text (section, row->key);
+    int64_t number = mr_config_number (section, row->key);
+    bool ranged = row->type == MR_OPTION_INT || row->type == MR_OPTION_SIZE;
+    MR_FUZZ_CHECK (entry == NULL || (entry->line > 0 && entry->option == row));
+    MR_FUZZ_CHECK (entry == NULL || strcmp (entry->value.text, text) == 0);
+    MR_FUZZ_CHECK (text != NULL || row->fallback == NULL);
+    MR_FUZZ_CHECK (!ranged || (number >= row->min && number <= row->max));
+}
+
+static void
 walk (const mr_config_t *config)
 {
     for (const mr_section_schema_t *schema = mr_schema (); schema->name != NULL; schema++) {
@@ -14,15 +27,7 @@ walk (const mr_config_t *config)
                           : mr_config_section (config, schema->name);
         MR_FUZZ_CHECK (schema->named || section != NULL);
         for (const mr_option_t *row = schema->options; section != NULL && row->key != NULL; row++) {
-            const mr_config_entry_t *entry = mr_config_next (section, row->key, NULL);
-            const char *text = mr_config_text (section, row->key);
-            MR_FUZZ_CHECK (entry == NULL || (entry->line > 0 && entry->option == row));
-            MR_FUZZ_CHECK (entry == NULL || strcmp (entry->value.text, text) == 0);
-            MR_FUZZ_CHECK (text != NULL || row->fallback == NULL);
-            if (row->type == MR_OPTION_INT || row->type == MR_OPTION_SIZE) {
-                int64_t number = mr_config_number (section, row->key);
-                MR_FUZZ_CHECK (number >= row->min && number <= row->max);
-            }
+            check_value (section, row);
         }
     }
 }

@@ -243,18 +243,32 @@ START_TEST (test_a_later_fault_names_the_place_of_the_value)
 }
 END_TEST
 
+/* What a callback was told. */
+typedef struct heard {
+    size_t bytes;
+    char text[16384];
+} heard_t;
+
+static void
+hear (heard_t *self, const char *text, const char *end)
+{
+    int bytes =
+        snprintf (self->text + self->bytes, sizeof self->text - self->bytes, "%s%s", text, end);
+    ck_assert_uint_lt ((size_t)bytes, sizeof self->text - self->bytes);
+    self->bytes += (size_t)bytes;
+}
+
 static void
 join_word (const char *word, void *arg)
 {
-    strcat (arg, word);
-    strcat (arg, "|");
+    hear (arg, word, "|");
 }
 
 START_TEST (test_words_of_a_list_are_trimmed)
 {
-    char words[64] = "";
-    mr_config_words (" a , b\tc,d ", join_word, words);
-    ck_assert_str_eq (words, "a|b\tc|d|");
+    heard_t words = {0};
+    mr_config_words (" a , b\tc,d ", join_word, &words);
+    ck_assert_str_eq (words.text, "a|b\tc|d|");
 }
 END_TEST
 
@@ -322,8 +336,7 @@ static void
 collect (const char *text, void *arg)
 {
     const char *colon = strstr (text, "x.ini:");
-    strcat (arg, colon != NULL ? colon + 6 : text);
-    strcat (arg, "\n");
+    hear (arg, colon != NULL ? colon + 6 : text, "\n");
 }
 
 START_TEST (test_check_reports_every_fault_in_the_order_of_the_file)
@@ -331,18 +344,19 @@ START_TEST (test_check_reports_every_fault_in_the_order_of_the_file)
     static const char text[] = "[pipeline]\nchain = ingest\nnmae = x\n"
                                "[ingest]\nwindow = 0\nnonsense\n[snik a]\ntype = file\n"
                                "[sink b]\nenvelope = yes\ninput = dead\n";
-    char heard[4096] = "";
+    heard_t heard = {0};
     const char *path = write_file (text, sizeof text - 1);
-    ck_assert_int_eq (mr_config_check (path, NULL, collect, heard), 6);
+    ck_assert_int_eq (mr_config_check (path, NULL, collect, &heard), 6);
     ck_assert_str_eq (
-        heard, "2: [pipeline] chain: a chain has at least two stages\n"
-               "3: [pipeline] nmae: unknown key; nearest: name\n"
-               "5: [ingest] window: 0 is not in 1 .. 65536\n"
-               "6: \"nonsense\" is neither [section] nor key = value\n"
-               "7: [snik a]: unknown section; nearest: [sink]\n"
-               "9: [sink b] type: is missing: Append lines to a file, or print them while in the "
-               "foreground; one of: file|stdout\n"
-               "10: warning: [sink b] envelope: only matters for input = records\n");
+        heard.text,
+        "2: [pipeline] chain: a chain has at least two stages\n"
+        "3: [pipeline] nmae: unknown key; nearest: name\n"
+        "5: [ingest] window: 0 is not in 1 .. 65536\n"
+        "6: \"nonsense\" is neither [section] nor key = value\n"
+        "7: [snik a]: unknown section; nearest: [sink]\n"
+        "9: [sink b] type: is missing: Append lines to a file, or print them while in the "
+        "foreground; one of: file|stdout\n"
+        "10: warning: [sink b] envelope: only matters for input = records\n");
     mr_config_t *config = NULL;
     mr_error_t err = {""};
     ck_assert_int_eq (mr_config_load (path, NULL, &config, &err), MR_CONFIG);
@@ -352,34 +366,35 @@ END_TEST
 
 START_TEST (test_check_of_a_right_file_without_input_only_warns)
 {
-    char heard[4096] = "";
+    heard_t heard = {0};
     const char *path = write_file ("\n[ingest]\n", 10);
-    ck_assert_int_eq (mr_config_check (path, NULL, collect, heard), 0);
-    ck_assert_str_eq (heard, "2: warning: [ingest]: no input: no pull, router or tcp, so nothing "
-                             "can come in\n");
+    ck_assert_int_eq (mr_config_check (path, NULL, collect, &heard), 0);
+    ck_assert_str_eq (heard.text,
+                      "2: warning: [ingest]: no input: no pull, router or tcp, so nothing "
+                      "can come in\n");
 }
 END_TEST
 
 START_TEST (test_check_shows_a_hundred_faults_and_counts_the_rest)
 {
-    char text[2000] = "";
+    heard_t text = {0};
     for (size_t i = 0; i < 150; i++) {
-        strcat (text, "nonsense\n");
+        hear (&text, "nonsense", "\n");
     }
-    char heard[16384] = "";
-    const char *path = write_file (text, strlen (text));
-    ck_assert_int_eq (mr_config_check (path, NULL, collect, heard), 150);
-    ck_assert_ptr_nonnull (strstr (heard, "\n100: \"nonsense\""));
-    ck_assert_ptr_nonnull (strstr (heard, " and 50 more\n"));
-    ck_assert_ptr_null (strstr (heard, "\n101:"));
+    heard_t heard = {0};
+    const char *path = write_file (text.text, text.bytes);
+    ck_assert_int_eq (mr_config_check (path, NULL, collect, &heard), 150);
+    ck_assert_ptr_nonnull (strstr (heard.text, "\n100: \"nonsense\""));
+    ck_assert_ptr_nonnull (strstr (heard.text, " and 50 more\n"));
+    ck_assert_ptr_null (strstr (heard.text, "\n101:"));
 }
 END_TEST
 
 START_TEST (test_check_of_what_cannot_be_read_is_one_fault)
 {
-    char heard[4096] = "";
-    ck_assert_int_eq (mr_config_check ("/nowhere/x.ini", NULL, collect, heard), 1);
-    ck_assert_str_eq (heard, " cannot be read: No such file or directory\n");
+    heard_t heard = {0};
+    ck_assert_int_eq (mr_config_check ("/nowhere/x.ini", NULL, collect, &heard), 1);
+    ck_assert_str_eq (heard.text, " cannot be read: No such file or directory\n");
 }
 END_TEST
 

@@ -2,6 +2,7 @@
 #include "common/base/option.h"
 #include "tests/support/suite.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct sample {
@@ -11,30 +12,29 @@ typedef struct sample {
 } sample_t;
 
 static void
-try_all (const mr_option_t *option, const sample_t *samples, size_t count)
+try_one (const mr_option_t *option, const sample_t *sample)
 {
-    for (size_t i = 0; i < count; i++) {
-        const sample_t *sample = &samples[i];
-        mr_option_value_t value = {.number = -99};
-        mr_error_t err = {""};
-        mr_status_t status = mr_option_parse (option, sample->text, &value, &err);
-        if (sample->message == NULL) {
-            ck_assert_msg (status == MR_OK, "%s: %s", sample->text, err.text);
-            ck_assert_msg (value.number == sample->number, "%s: %lld", sample->text,
-                           (long long)value.number);
-            ck_assert_ptr_eq (value.text, sample->text);
-        } else {
-            ck_assert_msg (status == MR_CONFIG, "accepted: %s", sample->text);
-            ck_assert_str_eq (err.text, sample->message);
-            ck_assert_int_eq (value.number, -99);
-        }
+    mr_option_value_t value = {.number = -99};
+    mr_error_t err = {""};
+    mr_status_t status = mr_option_parse (option, sample->text, &value, &err);
+    if (sample->message == NULL) {
+        ck_assert_msg (status == MR_OK, "%s: %s", sample->text, err.text);
+        ck_assert_msg (value.number == sample->number, "%s: %lld", sample->text,
+                       (long long)value.number);
+        ck_assert_ptr_eq (value.text, sample->text);
+    } else {
+        ck_assert_msg (status == MR_CONFIG, "accepted: %s", sample->text);
+        ck_assert_str_eq (err.text, sample->message);
+        ck_assert_int_eq (value.number, -99);
     }
 }
 
 #define TRY(option, ...)                                                  \
     do {                                                                  \
         const sample_t samples[] = {__VA_ARGS__};                         \
-        try_all (&(option), samples, sizeof samples / sizeof samples[0]); \
+        for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) { \
+            try_one (&(option), &samples[i]);                             \
+        }                                                                 \
     } while (0)
 
 START_TEST (test_yes_and_no_have_six_spellings)
@@ -181,7 +181,7 @@ START_TEST (test_one_pair_of_quotes_is_taken_off)
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         char text[64];
-        strcpy (text, pairs[i][0]);
+        snprintf (text, sizeof text, "%s", pairs[i][0]);
         mr_option_unquote (text);
         ck_assert_str_eq (text, pairs[i][1]);
     }
