@@ -1,8 +1,8 @@
 /* power.pml: power loss. The window is gone, and any unsynced tail of the journal and of the spool.
  *
- * One journal, one spool, one sink that commits its cursor with its data elsewhere. CONTENTS numbered
- * contents come in; a seq names a content only through the journal, so a seq that is used twice
- * shows. Seqs are reserved in durable blocks of BLOCK.
+ * One journal, one spool, one sink that commits its cursor with its data elsewhere. CONTENTS
+ * numbered contents come in; a seq names a content only through the journal, so a seq that is used
+ * twice shows. Seqs are reserved in durable blocks of BLOCK.
  * With FSYNC: an acknowledged content is delivered exactly once, and the journal knows every frame
  * that the spool holds (else the audit's sums could not balance). Without: whatever came after the
  * last power loss is delivered exactly once.
@@ -177,7 +177,7 @@ active proctype System()
     STEPS_OF_SEQ(4) STEPS_OF_SEQ(5) STEPS_OF_SEQ(6)
     STEPS_OF_FRAME(0) STEPS_OF_FRAME(1) STEPS_OF_FRAME(2)
     STEPS_OF_FRAME(3) STEPS_OF_FRAME(4) STEPS_OF_FRAME(5)
-    :: d_step { /* the watermark advances, and the journal is trimmed unless it is kept for replay */
+    :: d_step { /* the watermark advances; the journal is trimmed unless kept for replay */
            watermark < journal_top && (done[watermark + 1] || content_of[watermark + 1] == 0) ->
            watermark++;
 #ifndef JOURNAL_KEPT

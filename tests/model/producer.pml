@@ -1,9 +1,9 @@
 /* producer.pml: an acknowledged record is in the journal, and once.
  *
  * One producer with RECORDS numbered records sends requests of one or two records (PIPELINE under
- * way), and may die and start again with other request borders. Ingest may say busy, die between any
- * two steps (queued requests and answers are gone), rotate its journal and trim what it had. Every
- * segment begins with a snapshot of the producer's last number.
+ * way), and may die and start again with other request borders. Ingest may say busy, die between
+ * any two steps (queued requests and answers are gone), rotate its journal and trim what it had.
+ * Every segment begins with a snapshot of the producer's last number.
  *
  * Mutations: see README.md. The default is the protocol. */
 #ifndef RECORDS
@@ -145,7 +145,8 @@ active proctype Producer()
 
     do
     :: atomic { next <= RECORDS && nfull(request) -> request!next, 1, connection; next++ }
-    :: atomic { next < RECORDS && nfull(request) -> next = next + 2; request!next - 1, 2, connection }
+    :: atomic { next < RECORDS && nfull(request) ->
+                next = next + 2; request!next - 1, 2, connection }
     :: atomic {
            reply?kind, number ->
            forgotten = kind == gap && number < acknowledged;
