@@ -47,10 +47,18 @@ def entries(database, only):
                 yield path, entry["command"]
 
 
+def flags_of(command):
+    """What matters of a command; Debian's clang does not know all of gcc's warnings."""
+    words = iter(shlex.split(command)[1:])
+    for word in words:
+        if word in ("-I", "-D", "-isystem", "-include"):
+            yield from (word, next(words))
+        elif word.startswith(("-I", "-D", "-std", "-isystem")):
+            yield word
+
+
 def tidy(path, command):
-    # The flags are given, not the database: Debian's clang does not know all of gcc's warnings.
-    flags = [flag for flag in shlex.split(command)[1:]
-             if flag.startswith(("-I", "-D", "-std", "-isystem"))]
+    flags = flags_of(command)
     run = subprocess.run(["clang-tidy", "--quiet", path, "--", *flags],
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     problems = [line for line in run.stderr.splitlines()

@@ -184,6 +184,7 @@ member_span (const mr_json_field_t *member)
 mr_status_t
 mr_nested_remove (mr_arena_t *arena, const mr_target_t *target, mr_json_value_t *value)
 {
+    MR_ASSERT (target->path->count > 1);
     mr_status_t status = MR_OK;
     bool again = true; /* duplicate keys; an index names one member only */
     while (status == MR_OK && again) {

@@ -98,7 +98,7 @@ main (int argc, char **argv)
         best_read = t1 - t0 < best_read ? t1 - t0 : best_read;
         best_scan = t2 - t1 < best_scan ? t2 - t1 : best_scan;
     }
-    printf ("%u records of %.0f bytes, kernel %s\n", RECORDS,
+    printf ("%d records of %.0f bytes, kernel %s\n", RECORDS,
             (double)batch.offsets[RECORDS] / RECORDS, mr_scan_kernel ());
     report ("scan alone", best_scan, scan_sum);
     report ("read (scan and walk)", best_read, read_sum);

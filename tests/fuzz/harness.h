@@ -19,11 +19,6 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t bytes);
 #endif
 
 /* Stop here, so that the fuzzer keeps the input; on in every build. */
-#define MR_FUZZ_CHECK(condition) \
-    do {                         \
-        if (!(condition)) {      \
-            __builtin_trap ();   \
-        }                        \
-    } while (0)
+#define MR_FUZZ_CHECK(condition) ((condition) ? (void)0 : __builtin_trap ())
 
 #endif
