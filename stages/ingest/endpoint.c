@@ -1,0 +1,177 @@
+#include "stages/ingest/endpoint.h"
+
+#include "common/base/dirs.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <zmq.h>
+
+mr_status_t
+mr_endpoint_expand (const char *text, int slot, char *ret_text, size_t room)
+{
+    static const char mark[] = "{slot}";
+    size_t used = 0;
+    while (*text != '\0') {
+        char number[16];
+        const char *piece = text;
+        size_t bytes = 1;
+        if (strncmp (text, mark, sizeof mark - 1) == 0) {
+            snprintf (number, sizeof number, "%d", slot);
+            piece = number;
+            bytes = strlen (number);
+            text += sizeof mark - 1;
+        } else {
+            text++;
+        }
+        if (bytes >= room - used) {
+            return MR_INVALID;
+        }
+        memcpy (ret_text + used, piece, bytes);
+        used += bytes;
+    }
+    ret_text[used] = '\0';
+    return MR_OK;
+}
+
+static mr_status_t
+fault (const mr_endpoint_t *self, mr_status_t status, mr_error_t *err, const char *what)
+{
+    (void)mr_config_fault (self->config, self->entry, err, "%s", what);
+    return status;
+}
+
+/* libzmq unlinks and takes a path that another process listens on: ask first. */
+static bool
+is_alive (const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf (address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool alive = fd >= 0 && connect (fd, (struct sockaddr *)&address, sizeof address) == 0;
+    if (fd >= 0) {
+        close (fd);
+    }
+    return alive;
+}
+
+static mr_status_t
+prepare_ipc (const mr_endpoint_t *self, const char *path, mr_error_t *err)
+{
+    char text[PATH_MAX + 64];
+    char directory[PATH_MAX];
+    snprintf (directory, sizeof directory, "%s", path);
+    char *slash = strrchr (directory, '/');
+    if (slash != NULL && slash != directory) {
+        *slash = '\0';
+        mr_error_t why;
+        if (mr_dirs_make (directory, 0700, &why) != MR_OK) {
+            return fault (self, MR_CONFIG, err, why.text);
+        }
+    }
+    struct stat st;
+    if (lstat (path, &st) == 0 && !S_ISSOCK (st.st_mode)) {
+        snprintf (text, sizeof text, "%s exists and is not a socket; move it away", path);
+        return fault (self, MR_CONFIG, err, text);
+    }
+    if (is_alive (path)) {
+        snprintf (text, sizeof text, "another process listens on %s; stop it or choose another path",
+                  path);
+        return fault (self, MR_AGAIN, err, text);
+    }
+    return MR_OK;
+}
+
+static mr_status_t
+bind_failed (const mr_endpoint_t *self, const char *text, int why, mr_error_t *err)
+{
+    char what[PATH_MAX + 160];
+    snprintf (what, sizeof what, "cannot bind %s: %s%s", text, zmq_strerror (why),
+              why == EADDRINUSE ? "; stop who uses it or choose another" : "");
+    return fault (self, why == EADDRINUSE ? MR_AGAIN : MR_CONFIG, err, what);
+}
+
+mr_status_t
+mr_endpoint_bind (const mr_endpoint_t *self, void *socket, mr_error_t *err)
+{
+    char text[PATH_MAX];
+    if (mr_endpoint_expand (self->entry->value.text, self->slot, text, sizeof text) != MR_OK) {
+        return fault (self, MR_CONFIG, err, "the endpoint is too long");
+    }
+    bool is_ipc = strncmp (text, "ipc://", 6) == 0;
+    if (is_ipc) {
+        mr_status_t status = prepare_ipc (self, text + 6, err);
+        if (status != MR_OK) {
+            return status;
+        }
+    }
+    /* zmq_bind makes the file in this thread, so the mask is there from its first moment on. */
+    mode_t before = umask (is_ipc ? (~self->mode & 0777) : 022);
+    int bound = zmq_bind (socket, text);
+    int why = errno;
+    umask (before);
+    return bound == 0 ? MR_OK : bind_failed (self, text, why, err);
+}
+
+static int
+listen_on (const struct addrinfo *address)
+{
+    int fd = socket (address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                     address->ai_protocol);
+    int one = 1;
+    if (fd >= 0
+        && (setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0
+            || bind (fd, address->ai_addr, address->ai_addrlen) != 0 || listen (fd, 128) != 0)) {
+        int why = errno;
+        close (fd);
+        errno = why;
+        fd = -1;
+    }
+    return fd;
+}
+
+mr_status_t
+mr_endpoint_listen (const mr_endpoint_t *self, int *ret_fd, mr_error_t *err)
+{
+    char text[512];
+    if (mr_endpoint_expand (self->entry->value.text, self->slot, text, sizeof text) != MR_OK) {
+        return fault (self, MR_CONFIG, err, "the address is too long");
+    }
+    char whole[512];
+    snprintf (whole, sizeof whole, "%s", text);
+    char *colon = strrchr (text, ':');
+    if (colon == NULL) {
+        return fault (self, MR_CONFIG, err, "an address is HOST:PORT");
+    }
+    *colon = '\0';
+    char *host = text;
+    if (host[0] == '[' && colon[-1] == ']') {
+        colon[-1] = '\0';
+        host++;
+    }
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int code = getaddrinfo (host, colon + 1, &hints, &found);
+    if (code != 0) {
+        char what[640];
+        snprintf (what, sizeof what, "cannot resolve %s: %s", whole, gai_strerror (code));
+        return fault (self, MR_CONFIG, err, what);
+    }
+    int fd = listen_on (found);
+    int why = errno;
+    freeaddrinfo (found);
+    if (fd < 0) {
+        return bind_failed (self, whole, why, err);
+    }
+    *ret_fd = fd;
+    return MR_OK;
+}

@@ -1,0 +1,71 @@
+/* intake: the middle of ingest. Sources hand records in; it fills batches, gives them identities,
+ * enters them in window and ledger, and sends them on. It says when sources may read: with a full
+ * batch that cannot go (window full, no room downstream) they stop, and producers wait.
+ *
+ * A batch goes when it is full, when nothing is in flight, or after the linger. Not thread safe. */
+#ifndef MR_STAGES_INGEST_INTAKE_H
+#define MR_STAGES_INGEST_INTAKE_H
+
+#include "common/base/ledger.h"
+#include "common/base/status.h"
+#include "common/runtime/stage.h"
+#include "stages/ingest/window.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct mr_intake mr_intake_t;
+
+/* A source of records, as the intake sees it. */
+typedef struct mr_source {
+    /* Read, or read no more for now. */
+    void (*enable) (void *self, bool enabled);
+    /* All that was handed in so far is in the window: acknowledge it. May be NULL. */
+    void (*taken) (void *self);
+    /* Read nothing more at all: answer what waits, close. */
+    void (*stop) (void *self);
+    void (*destroy) (void *self);
+    void *self;
+} mr_source_t;
+
+MR_CHECK mr_status_t mr_intake_new (mr_stage_t *stage, mr_intake_t **ret_intake, mr_error_t *err);
+void mr_intake_destroy (mr_intake_t **self_p);
+
+/* Owned from now on. MR_SYSTEM: no memory. */
+MR_CHECK mr_status_t mr_intake_add_source (mr_intake_t *self, const mr_source_t *source);
+
+/* Whether a record may be handed in now. Sends what can be sent to make room. */
+bool mr_intake_ready (mr_intake_t *self);
+
+/* Hand in a record from an input that cannot be answered: blank ones are skipped, line ends are
+ * taken off, one over max_record becomes a dead letter. Only after mr_intake_ready. */
+void mr_intake_record (mr_intake_t *self, const char *record, size_t bytes);
+
+/* Hand in the start of a record that is too long; total_bytes: as far as known. */
+void mr_intake_too_long (mr_intake_t *self, const char *start, size_t bytes, size_t total_bytes);
+
+/* Whether a request of so many records and bytes can go into one batch at all. */
+bool mr_intake_request_fits (const mr_intake_t *self, uint32_t records, size_t bytes);
+
+/* Hand in one record of a request, which is not blank and not too long. All records of a request
+ * come between one mr_intake_ready and the end of the turn. false: no memory. */
+bool mr_intake_request_record (mr_intake_t *self, const char *record, size_t bytes);
+
+/* Nothing waits to be sealed. */
+bool mr_intake_empty (const mr_intake_t *self);
+
+/* A source has read what there was. */
+void mr_intake_turn_over (mr_intake_t *self);
+
+/* A batch is settled. */
+void mr_intake_done (mr_intake_t *self, const mr_control_t *done);
+
+void mr_intake_stop (mr_intake_t *self);
+bool mr_intake_drained (const mr_intake_t *self);
+
+size_t mr_intake_max_record (const mr_intake_t *self);
+const mr_window_t *mr_intake_window (const mr_intake_t *self);
+mr_ledger_counts_t mr_intake_ledger (const mr_intake_t *self);
+
+#endif

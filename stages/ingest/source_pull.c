@@ -1,0 +1,172 @@
+#include "stages/ingest/source.h"
+
+#include "common/base/log.h"
+#include "common/runtime/sockets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+enum {
+    BURST = 512,           /* messages before others get their turn */
+    LOOK_EVERY = 64,       /* messages between two looks at libzmq's commands */
+    HWM_RECORDS = 1000,    /* default of `hwm` for records ... */
+    HWM_LINES = 64,        /* ... and for chunks */
+    MAX_MESSAGE = 64 << 20 /* libzmq drops a peer that sends more */
+};
+
+typedef struct pull {
+    mr_intake_t *intake;
+    mr_loop_t *loop;
+    void *socket;
+    int loop_id;
+    bool lines;
+    zmq_msg_t chunk; /* lines mode: what of it is not yet taken */
+    bool has_chunk;
+    size_t chunk_at;
+} pull_t;
+
+/* Take the lines of the present chunk. false: the intake takes no more now. */
+static bool
+take_lines (pull_t *self)
+{
+    const char *data = zmq_msg_data (&self->chunk);
+    size_t bytes = zmq_msg_size (&self->chunk);
+    while (self->chunk_at < bytes) {
+        if (!mr_intake_ready (self->intake)) {
+            return false;
+        }
+        const char *line = data + self->chunk_at;
+        const char *end = memchr (line, '\n', bytes - self->chunk_at);
+        size_t length = end != NULL ? (size_t)(end - line) + 1 : bytes - self->chunk_at;
+        mr_intake_record (self->intake, line, length);
+        self->chunk_at += length;
+    }
+    zmq_msg_close (&self->chunk);
+    self->has_chunk = false;
+    return true;
+}
+
+/* false: nothing is there, or the intake takes no more now. */
+static bool
+take_message (pull_t *self)
+{
+    if (self->has_chunk) {
+        return take_lines (self);
+    }
+    if (!mr_intake_ready (self->intake)) {
+        return false;
+    }
+    zmq_msg_t msg;
+    zmq_msg_init (&msg);
+    if (zmq_msg_recv (&msg, self->socket, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close (&msg);
+        return false;
+    }
+    if (self->lines) {
+        zmq_msg_init (&self->chunk);
+        zmq_msg_move (&self->chunk, &msg);
+        self->has_chunk = true;
+        self->chunk_at = 0;
+        return take_lines (self);
+    }
+    mr_intake_record (self->intake, zmq_msg_data (&msg), zmq_msg_size (&msg));
+    zmq_msg_close (&msg);
+    return true;
+}
+
+static void
+on_readable (void *arg, short revents)
+{
+    (void)revents;
+    pull_t *self = arg;
+    for (int i = 0; i < BURST && take_message (self); i++) {
+        if (i % LOOK_EVERY == LOOK_EVERY - 1) {
+            int events;
+            size_t bytes = sizeof events;
+            zmq_getsockopt (self->socket, ZMQ_EVENTS, &events, &bytes);
+        }
+    }
+    mr_intake_turn_over (self->intake);
+}
+
+static void
+resume (void *arg, int64_t mono_ns)
+{
+    (void)mono_ns;
+    on_readable (arg, 0);
+}
+
+static void
+enable (void *arg, bool enabled)
+{
+    pull_t *self = arg;
+    mr_loop_events (self->loop, self->loop_id, enabled ? ZMQ_POLLIN : 0);
+    if (enabled && self->has_chunk) { /* the socket may have nothing more to wake us with */
+        (void)mr_loop_at (self->loop, 0, resume, self);
+    }
+}
+
+/* What libzmq has received stays readable, but a PUSH peer never learns what was read: README says
+ * that this input cannot be acknowledged. Take what is here without waiting for more. */
+static void
+stop (void *arg)
+{
+    pull_t *self = arg;
+    mr_loop_events (self->loop, self->loop_id, 0);
+}
+
+static void
+destroy (void *arg)
+{
+    pull_t *self = arg;
+    if (self->loop_id != 0) {
+        mr_loop_remove (self->loop, self->loop_id);
+    }
+    if (self->has_chunk) {
+        zmq_msg_close (&self->chunk);
+    }
+    if (self->socket != NULL) {
+        zmq_close (self->socket);
+    }
+    free (self);
+}
+
+mr_status_t
+mr_source_pull_new (mr_stage_t *stage, mr_intake_t *intake, const mr_endpoint_t *endpoint,
+                    mr_error_t *err)
+{
+    const mr_config_section_t *ingest = mr_config_section (mr_stage_config (stage), "ingest");
+    pull_t *self = calloc (1, sizeof *self);
+    if (self == NULL) {
+        return mr_error_errno (err, "pull");
+    }
+    self->intake = intake;
+    self->loop = mr_stage_loop (stage);
+    self->lines = strcmp (mr_config_text (ingest, "framing"), "lines") == 0;
+    self->socket = mr_socket_open (mr_stage_zmq (stage), ZMQ_PULL);
+    int hwm = (int)mr_config_number (ingest, "hwm");
+    if (hwm == 0) {
+        hwm = self->lines ? HWM_LINES : HWM_RECORDS;
+    }
+    int64_t max_message = MAX_MESSAGE;
+    mr_status_t status = MR_OK;
+    if (self->socket == NULL) {
+        status = mr_error_errno (err, "pull socket");
+    } else {
+        zmq_setsockopt (self->socket, ZMQ_RCVHWM, &hwm, sizeof hwm);
+        zmq_setsockopt (self->socket, ZMQ_MAXMSGSIZE, &max_message, sizeof max_message);
+        status = mr_endpoint_bind (endpoint, self->socket, err);
+    }
+    if (status == MR_OK) {
+        self->loop_id =
+            mr_loop_add (self->loop, mr_loop_socket (self->socket), ZMQ_POLLIN, on_readable, self);
+        mr_source_t source = {.enable = enable, .stop = stop, .destroy = destroy, .self = self};
+        status = mr_intake_add_source (intake, &source);
+    }
+    if (status != MR_OK) {
+        destroy (self);
+    }
+    return status;
+}
