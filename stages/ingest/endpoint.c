@@ -51,9 +51,12 @@ fault (const mr_endpoint_t *self, mr_status_t status, mr_error_t *err, const cha
 /* libzmq unlinks and takes a path that another process listens on: ask first. */
 static bool
 is_alive (const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf (address.sun_path, sizeof address.sun_path, "%s", path);
+{    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t bytes = strlen (path);
+    if (bytes >= sizeof address.sun_path) {
+        return false; /* binding it will say so */
+    }
+    memcpy (address.sun_path, path, bytes);
     int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool alive = fd >= 0 && connect (fd, (struct sockaddr *)&address, sizeof address) == 0;
     if (fd >= 0) {
@@ -82,8 +85,8 @@ prepare_ipc (const mr_endpoint_t *self, const char *path, mr_error_t *err)
         return fault (self, MR_CONFIG, err, text);
     }
     if (is_alive (path)) {
-        snprintf (text, sizeof text, "another process listens on %s; stop it or choose another path",
-                  path);
+        snprintf (text, sizeof text,
+                  "another process listens on %s; stop it or choose another path", path);
         return fault (self, MR_AGAIN, err, text);
     }
     return MR_OK;
@@ -126,9 +129,9 @@ listen_on (const struct addrinfo *address)
     int fd = socket (address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
                      address->ai_protocol);
     int one = 1;
-    if (fd >= 0
-        && (setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0
-            || bind (fd, address->ai_addr, address->ai_addrlen) != 0 || listen (fd, 128) != 0)) {
+    if (fd >= 0 &&
+        (setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+         bind (fd, address->ai_addr, address->ai_addrlen) != 0 || listen (fd, 128) != 0)) {
         int why = errno;
         close (fd);
         errno = why;

@@ -39,7 +39,8 @@ MR_CHECK mr_status_t mr_intake_add_source (mr_intake_t *self, const mr_source_t 
 bool mr_intake_ready (mr_intake_t *self);
 
 /* Hand in a record from an input that cannot be answered: blank ones are skipped, line ends are
- * taken off, one over max_record becomes a dead letter. Only after mr_intake_ready. */
+ * taken off, one over max_record becomes a dead letter. Only after mr_intake_ready, or, when
+ * stopping, mr_intake_request_fits. */
 void mr_intake_record (mr_intake_t *self, const char *record, size_t bytes);
 
 /* Hand in the start of a record that is too long; total_bytes: as far as known. */

@@ -9,11 +9,12 @@
 #include <zmq.h>
 
 enum {
-    BURST = 512,           /* messages before others get their turn */
-    LOOK_EVERY = 64,       /* messages between two looks at libzmq's commands */
-    HWM_RECORDS = 1000,    /* default of `hwm` for records ... */
-    HWM_LINES = 64,        /* ... and for chunks */
-    MAX_MESSAGE = 64 << 20 /* libzmq drops a peer that sends more */
+    BURST = 512,     /* messages before others get their turn */
+    LOOK_EVERY = 64, /* messages between two looks at libzmq's commands */
+    HWM_RECORDS = 1000,
+    /* default of `hwm` for records ... */ HWM_LINES = 64, /* ... and for chunks */
+    LAST_MESSAGES = 4096,                                  /* taken in at the end at most */
+    MAX_MESSAGE = 64 << 20                                 /* libzmq drops a peer that sends more */
 };
 
 typedef struct pull {
@@ -22,7 +23,7 @@ typedef struct pull {
     void *socket;
     int loop_id;
     bool lines;
-    zmq_msg_t chunk; /* lines mode: what of it is not yet taken */
+    zmq_msg_t chunk; /* the message that is not yet taken, or not all of it */
     bool has_chunk;
     size_t chunk_at;
 } pull_t;
@@ -48,32 +49,54 @@ take_lines (pull_t *self)
     return true;
 }
 
+static bool
+receive (pull_t *self)
+{
+    zmq_msg_init (&self->chunk);
+    if (zmq_msg_recv (&self->chunk, self->socket, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close (&self->chunk);
+        return false;
+    }
+    self->has_chunk = true;
+    self->chunk_at = 0;
+    return true;
+}
+
 /* false: nothing is there, or the intake takes no more now. */
 static bool
 take_message (pull_t *self)
 {
-    if (self->has_chunk) {
-        return take_lines (self);
-    }
-    if (!mr_intake_ready (self->intake)) {
-        return false;
-    }
-    zmq_msg_t msg;
-    zmq_msg_init (&msg);
-    if (zmq_msg_recv (&msg, self->socket, ZMQ_DONTWAIT) < 0) {
-        zmq_msg_close (&msg);
+    if (!mr_intake_ready (self->intake) || (!self->has_chunk && !receive (self))) {
         return false;
     }
     if (self->lines) {
-        zmq_msg_init (&self->chunk);
-        zmq_msg_move (&self->chunk, &msg);
-        self->has_chunk = true;
-        self->chunk_at = 0;
         return take_lines (self);
     }
-    mr_intake_record (self->intake, zmq_msg_data (&msg), zmq_msg_size (&msg));
-    zmq_msg_close (&msg);
+    mr_intake_record (self->intake, zmq_msg_data (&self->chunk), zmq_msg_size (&self->chunk));
+    zmq_msg_close (&self->chunk);
+    self->has_chunk = false;
     return true;
+}
+
+/* At the end: all of the present message, whether or not the batch is full. */
+static void
+take_rest (pull_t *self)
+{
+    const char *data = (const char *)zmq_msg_data (&self->chunk) + self->chunk_at;
+    size_t left = zmq_msg_size (&self->chunk) - self->chunk_at;
+    while (left > 0) {
+        const char *end = self->lines ? memchr (data, '\n', left) : NULL;
+        size_t length = end != NULL ? (size_t)(end - data) + 1 : left;
+        if (mr_intake_request_fits (self->intake, 1, length)) {
+            mr_intake_record (self->intake, data, length);
+        } else {
+            mr_log_warn ("stopping: lost a record of %zu bytes, the last batch is full", length);
+        }
+        data += length;
+        left -= length;
+    }
+    zmq_msg_close (&self->chunk);
+    self->has_chunk = false;
 }
 
 static void
@@ -108,13 +131,19 @@ enable (void *arg, bool enabled)
     }
 }
 
-/* What libzmq has received stays readable, but a PUSH peer never learns what was read: README says
- * that this input cannot be acknowledged. Take what is here without waiting for more. */
+/* A PUSH peer never learns what was read, so what libzmq has received is taken in before the socket
+ * goes; what is still under way is lost, as README says of this input. */
 static void
 stop (void *arg)
 {
     pull_t *self = arg;
     mr_loop_events (self->loop, self->loop_id, 0);
+    for (int i = 0; i < LAST_MESSAGES; i++) {
+        if (!self->has_chunk && !receive (self)) {
+            return;
+        }
+        take_rest (self);
+    }
 }
 
 static void

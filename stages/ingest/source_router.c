@@ -119,9 +119,9 @@ send_answer (router_t *self, const waiting_t *to, const mr_answer_t *answer)
     mr_frame_t frames[2];
     size_t count = mr_answer_encode (answer, text, frames);
     int flags = ZMQ_SNDMORE | ZMQ_DONTWAIT;
-    if (zmq_send (self->socket, to->routing, to->routing_bytes, flags) < 0
-        || (to->delimiter && zmq_send (self->socket, "", 0, flags) < 0)
-        || zmq_send (self->socket, to->id, to->id_bytes, flags) < 0) {
+    if (zmq_send (self->socket, to->routing, to->routing_bytes, flags) < 0 ||
+        (to->delimiter && zmq_send (self->socket, "", 0, flags) < 0) ||
+        zmq_send (self->socket, to->id, to->id_bytes, flags) < 0) {
         return; /* the producer is gone or does not read; it will ask again */
     }
     for (size_t i = 0; i < count; i++) {
@@ -167,7 +167,8 @@ typedef struct contents {
     size_t bytes;
 } contents_t;
 
-/* Count the records from frame `first` on. false: one is longer than max_record, and err says so. */
+/* Count the records from frame `first` on. false: one is longer than max_record, and err says so.
+ */
 static bool
 survey (const router_t *self, size_t first, contents_t *ret_contents, mr_error_t *err)
 {
@@ -255,8 +256,8 @@ judge (router_t *self, waiting_t *to, const mr_producer_id_t *id, size_t first,
             return;
         }
         skip = verdict.type == MR_VERDICT_DUPLICATE ? contents->records : verdict.skip;
-        if (verdict.type == MR_VERDICT_STORE
-            && mr_producers_set (self->producers, id->name, id->name_bytes, id->number) != MR_OK) {
+        if (verdict.type == MR_VERDICT_STORE &&
+            mr_producers_set (self->producers, id->name, id->name_bytes, id->number) != MR_OK) {
             mr_answer_t busy = {.type = MR_ANSWER_BUSY};
             send_answer (self, to, &busy);
             return;
@@ -283,8 +284,8 @@ handle (router_t *self)
         answer_error (self, &to, "a request is an id frame and one frame for each record");
     } else if (self->request.cut) {
         answer_error (self, &to, "a request holds at most 65536 records");
-    } else if (mr_producer_id_parse (frame_at (&self->request, at), &id, &err) != MR_OK
-               || !survey (self, at + 1, &contents, &err)) {
+    } else if (mr_producer_id_parse (frame_at (&self->request, at), &id, &err) != MR_OK ||
+               !survey (self, at + 1, &contents, &err)) {
         answer_error (self, &to, err.text);
     } else if (!mr_intake_request_fits (self->intake, contents.records, contents.bytes)) {
         answer_error (self, &to, "the request is too large: at most 65536 records and 32 MiB");
@@ -372,8 +373,7 @@ open_socket (router_t *self, mr_stage_t *stage, const mr_endpoint_t *endpoint, m
     if (self->socket == NULL) {
         return mr_error_errno (err, "router socket");
     }
-    int hwm =
-        (int)mr_config_number (mr_config_section (mr_stage_config (stage), "ingest"), "hwm");
+    int hwm = (int)mr_config_number (mr_config_section (mr_stage_config (stage), "ingest"), "hwm");
     hwm = hwm == 0 ? HWM_REQUESTS : hwm;
     int answers_hwm = ANSWERS_HWM;
     int handover = 1; /* a producer that reconnects under its name is the same producer */

@@ -1,0 +1,142 @@
+#include "stages/ingest/ingest.h"
+
+#include "stages/ingest/intake.h"
+#include "stages/ingest/source.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { MAX_PRODUCERS = 100000 };
+
+typedef struct ingest {
+    mr_intake_t *intake;
+    mr_producers_t *producers;
+} ingest_t;
+
+static void
+destroy (void **self_p)
+{
+    ingest_t *self = *self_p;
+    mr_intake_destroy (&self->intake);
+    mr_producers_destroy (&self->producers);
+    free (self);
+    *self_p = NULL;
+}
+
+typedef mr_status_t open_fn (ingest_t *self, mr_stage_t *stage, const mr_endpoint_t *endpoint,
+                             mr_error_t *err);
+
+static mr_status_t
+open_pull (ingest_t *self, mr_stage_t *stage, const mr_endpoint_t *endpoint, mr_error_t *err)
+{
+    return mr_source_pull_new (stage, self->intake, endpoint, err);
+}
+
+static mr_status_t
+open_router (ingest_t *self, mr_stage_t *stage, const mr_endpoint_t *endpoint, mr_error_t *err)
+{
+    return mr_source_router_new (stage, self->intake, endpoint, self->producers, err);
+}
+
+static mr_status_t
+open_tcp (ingest_t *self, mr_stage_t *stage, const mr_endpoint_t *endpoint, mr_error_t *err)
+{
+    return mr_source_tcp_new (stage, self->intake, endpoint, err);
+}
+
+static mr_status_t
+open_all (ingest_t *self, mr_stage_t *stage, const char *key, open_fn *open, mr_error_t *err)
+{
+    const mr_config_t *config = mr_stage_config (stage);
+    const mr_config_section_t *ingest = mr_config_section (config, "ingest");
+    mr_endpoint_t endpoint = {
+        .config = config,
+        .slot = mr_stage_slot (stage),
+        .mode = (mode_t)mr_config_number (ingest, "mode"),
+    };
+    while ((endpoint.entry = mr_config_next (ingest, key, endpoint.entry)) != NULL) {
+        mr_status_t status = open (self, stage, &endpoint, err);
+        if (status != MR_OK) {
+            return status;
+        }
+    }
+    return MR_OK;
+}
+
+static mr_status_t
+create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
+{
+    ingest_t *self = calloc (1, sizeof *self);
+    if (self == NULL) {
+        return mr_error_errno (err, "ingest");
+    }
+    mr_status_t status = mr_intake_new (stage, &self->intake, err);
+    if (status == MR_OK && mr_producers_new (MAX_PRODUCERS, &self->producers) != MR_OK) {
+        status = mr_error_errno (err, "producers");
+    }
+    if (status == MR_OK) {
+        status = open_all (self, stage, "pull", open_pull, err);
+    }
+    if (status == MR_OK) {
+        status = open_all (self, stage, "router", open_router, err);
+    }
+    if (status == MR_OK) {
+        status = open_all (self, stage, "tcp", open_tcp, err);
+    }
+    if (status != MR_OK) {
+        void *failed = self;
+        destroy (&failed);
+        return status;
+    }
+    *ret_self = self;
+    return MR_OK;
+}
+
+static void
+control (void *arg, const mr_control_t *message)
+{
+    ingest_t *self = arg;
+    if (message->type == MR_CONTROL_DONE) {
+        mr_intake_done (self->intake, message);
+    }
+}
+
+static void
+stop_intake (void *arg)
+{
+    ingest_t *self = arg;
+    mr_intake_stop (self->intake);
+}
+
+static bool
+drained (void *arg)
+{
+    const ingest_t *self = arg;
+    return mr_intake_drained (self->intake);
+}
+
+static mr_status_t
+counters (void *arg, mr_buffer_t *json)
+{
+    const ingest_t *self = arg;
+    mr_ledger_counts_t c = mr_intake_ledger (self->intake);
+    uint64_t settled = c.exported + c.filtered + c.dead + c.dropped;
+    return mr_buffer_printf (json,
+                             ",\"ledger\":{\"received\":%" PRIu64 ",\"exported\":%" PRIu64
+                             ",\"filtered\":%" PRIu64 ",\"dead\":%" PRIu64 ",\"dropped\":%" PRIu64
+                             ",\"in_flight\":%" PRIu64 ",\"in_flight_batches\":%" PRIu32 "}",
+                             c.received, c.exported, c.filtered, c.dead, c.dropped,
+                             c.received - settled,
+                             mr_window_in_flight (mr_intake_window (self->intake)));
+}
+
+const mr_stage_ops_t mr_ingest_ops = {
+    .name = "ingest",
+    .help = "Takes records in over ZeroMQ and TCP and sends them on as batches.",
+    .create = create,
+    .control = control,
+    .stop_intake = stop_intake,
+    .drained = drained,
+    .counters = counters,
+    .destroy = destroy,
+};
