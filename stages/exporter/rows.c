@@ -1,0 +1,130 @@
+#include "stages/exporter/rows.h"
+
+#include "common/base/clock.h"
+#include "common/wire/dead.h"
+
+#include <inttypes.h>
+
+enum { OUT_LIMIT = 128 << 20 };
+
+mr_status_t
+mr_rows_init (mr_rows_t *self, mr_rows_input_t input, const char *match_text, bool envelope,
+              mr_error_t *err)
+{
+    *self = (mr_rows_t){.input = input, .envelope = envelope};
+    mr_buffer_init (&self->out, OUT_LIMIT);
+    mr_status_t status = MR_OK;
+    if (match_text != NULL) {
+        status = mr_expr_new (match_text, &self->match, err);
+    }
+    if (status == MR_OK && (match_text != NULL || envelope)) {
+        status = mr_json_new (&self->json);
+    }
+    if (status != MR_OK) {
+        mr_rows_release (self);
+    }
+    return status;
+}
+
+void
+mr_rows_release (mr_rows_t *self)
+{
+    mr_expr_destroy (&self->match);
+    mr_json_destroy (&self->json);
+    mr_buffer_release (&self->out);
+}
+
+static mr_status_t
+append_dead (mr_rows_t *self, const mr_batch_t *batch, uint32_t *count)
+{
+    const mr_section_t *section = mr_batch_section (batch, MR_SECTION_DEAD);
+    size_t position = 0;
+    mr_dead_t dead;
+    mr_status_t status = section == NULL ? MR_CLOSED : MR_OK;
+    while (status == MR_OK) {
+        status = mr_dead_next (section->data, section->bytes, &position, &dead, NULL);
+        if (status == MR_OK) {
+            status = mr_dead_format (&dead, batch->journal, batch->seq, &self->out);
+            (*count)++;
+        }
+    }
+    return status == MR_CLOSED ? MR_OK : status;
+}
+
+/* Keep the lines of dead letters that match: they are records like any others. */
+static mr_status_t
+filter (mr_rows_t *self, const mr_records_t *rows, const mr_batch_t *envelope_of, mr_buffer_t *out,
+        uint32_t *count)
+{
+    mr_json_open (self->json, rows);
+    mr_json_record_t record;
+    mr_status_t status;
+    uint32_t i = 0;
+    while ((status = mr_json_next (self->json, 0, &record)) == MR_OK) {
+        uint32_t row = i++;
+        if (record.error != MR_JSON_OK ||
+            (self->match != NULL &&
+             !mr_expr_eval (self->match, record.fields, record.field_count))) {
+            continue;
+        }
+        (*count)++;
+        if (envelope_of == NULL) {
+            status = mr_buffer_append (out, record.text, record.bytes);
+        } else {
+            char ingested[MR_RFC3339_BYTES];
+            mr_clock_format (envelope_of->created_ns, ingested);
+            status = mr_buffer_append (out, record.text, record.end - 1);
+            if (status == MR_OK) {
+                status = mr_buffer_printf (
+                    out,
+                    "%s\"_id\":\"%016" PRIx64 "-%" PRIu64 "-%" PRIu32 "\",\"_ingested\":\"%s\"}",
+                    record.field_count > 0 ? "," : "", envelope_of->journal, envelope_of->seq,
+                    mr_batch_original_index (envelope_of, row), ingested);
+            }
+        }
+        if (status == MR_OK) {
+            status = mr_buffer_append (out, "\n", 1);
+        }
+        if (status != MR_OK) {
+            return status;
+        }
+    }
+    return status == MR_CLOSED ? MR_OK : status;
+}
+
+static mr_status_t
+make_records (mr_rows_t *self, const mr_batch_t *batch, const char **ret_lines, size_t *ret_bytes,
+              uint32_t *ret_count)
+{
+    if (self->json == NULL) {
+        *ret_lines = batch->records;
+        *ret_bytes = batch->records_bytes;
+        *ret_count = batch->count;
+        return MR_OK;
+    }
+    mr_records_t rows = {.data = batch->records, .offsets = batch->offsets, .count = batch->count};
+    mr_status_t status = filter (self, &rows, self->envelope ? batch : NULL, &self->out, ret_count);
+    *ret_lines = self->out.data;
+    *ret_bytes = self->out.size;
+    return status;
+}
+
+mr_status_t
+mr_rows_make (mr_rows_t *self, const mr_batch_t *batch, const char **ret_lines, size_t *ret_bytes,
+              uint32_t *ret_count)
+{
+    mr_buffer_clear (&self->out);
+    *ret_count = 0;
+    *ret_bytes = 0;
+    *ret_lines = NULL;
+    if (self->input == MR_ROWS_RECORDS) {
+        return make_records (self, batch, ret_lines, ret_bytes, ret_count);
+    }
+    if (self->input == MR_ROWS_METRICS) {
+        return MR_OK;
+    }
+    mr_status_t status = append_dead (self, batch, ret_count);
+    *ret_lines = self->out.data;
+    *ret_bytes = self->out.size;
+    return status;
+}
