@@ -17,8 +17,8 @@ typedef struct mr_latency {
 
 void mr_latency_add (mr_latency_t *self, double ms);
 
-/* Append `,"latency":{"count":…,"sum_ms":…,"p50_ms":…,"p95_ms":…,"p99_ms":…,"max_ms":…}`, the
- * quantiles over the last MR_LATENCY_KEPT batches (nearest rank). */
+/* Append `,"latency":{...}` with count, sum_ms, p50_ms, p95_ms, p99_ms and max_ms; the quantiles
+ * are of the last MR_LATENCY_KEPT batches (nearest rank). */
 MR_CHECK mr_status_t mr_latency_append (const mr_latency_t *self, mr_buffer_t *json);
 
 #endif

@@ -51,7 +51,8 @@ fault (const mr_endpoint_t *self, mr_status_t status, mr_error_t *err, const cha
 /* libzmq unlinks and takes a path that another process listens on: ask first. */
 static bool
 is_alive (const char *path)
-{    struct sockaddr_un address = {.sun_family = AF_UNIX};
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t bytes = strlen (path);
     if (bytes >= sizeof address.sun_path) {
         return false; /* binding it will say so */

@@ -1,10 +1,10 @@
 #include "stages/ingest/producers.h"
 
+#include "common/base/hash.h"
 #include "common/wire/producer.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 /* Open addressing with linear probing, at most half full; producers are never removed. */
 typedef struct entry {
@@ -53,7 +53,7 @@ mr_producers_destroy (mr_producers_t **self_p)
 static entry_t *
 find (entry_t *entries, uint32_t capacity, const char *name, size_t bytes)
 {
-    uint32_t i = (uint32_t)XXH3_64bits (name, bytes) & (capacity - 1);
+    uint32_t i = (uint32_t)mr_hash64 (name, bytes) & (capacity - 1);
     while (entries[i].name_bytes != 0 &&
            (entries[i].name_bytes != bytes || memcmp (entries[i].name, name, bytes) != 0)) {
         i = (i + 1) & (capacity - 1);
