@@ -57,7 +57,7 @@ static const mr_option_t ingest[] = {
     {.key = "max_record", .type = MR_OPTION_SIZE, .min = 64, .max = 32 * MIB,
      .fallback = "1MiB", .help = "A longer record is refused, or becomes a dead letter"},
     {.key = "hwm", .type = MR_OPTION_INT, .min = 0, .max = 1000000, .fallback = "0",
-     .unit = "messages", .help = "Queued for each producer; 0: 1000 records, 64 chunks or requests"},
+     .unit = "messages", .help = "Queued for each producer; 0: 1000 records, 64 chunks"},
     {.key = NULL},
 };
 

@@ -51,7 +51,7 @@ expect includes stages/ingest/bad.c 'programs share bytes' <<<'#include "stages/
 expect includes common/wire/bad.c 'may not include "stages/metrics/m.h"' \
     <<<'#include "stages/metrics/m.h"'
 expect includes common/wire/bad.c 'has its place' <<<'#include <zmq.h>'
-expect includes stages/ingest/bad.c 'has its place' <<<'#include <czmq.h>'
+expect includes stages/metrics/bad.c 'has its place' <<<'#include <czmq.h>'
 expect includes launcher/bad.c 'has its place' <<<'#include <ini.h>'
 expect includes common/record/bad.c 'has its place' <<<'#include <simdjson.h>'
 expect includes common/base/bad.c 'has its place' <<<'#include <jansson.h>'
