@@ -23,25 +23,25 @@ destroy (void **self_p)
     *self_p = NULL;
 }
 
-typedef mr_status_t open_fn (ingest_t *self, mr_stage_t *stage, const mr_endpoint_t *endpoint,
+typedef mr_status_t open_fn (ingest_t *self, mr_stage_t *stage, const mr_binding_t *binding,
                              mr_error_t *err);
 
 static mr_status_t
-open_pull (ingest_t *self, mr_stage_t *stage, const mr_endpoint_t *endpoint, mr_error_t *err)
+open_pull (ingest_t *self, mr_stage_t *stage, const mr_binding_t *binding, mr_error_t *err)
 {
-    return mr_source_pull_new (stage, self->intake, endpoint, err);
+    return mr_source_pull_new (stage, self->intake, binding, err);
 }
 
 static mr_status_t
-open_router (ingest_t *self, mr_stage_t *stage, const mr_endpoint_t *endpoint, mr_error_t *err)
+open_router (ingest_t *self, mr_stage_t *stage, const mr_binding_t *binding, mr_error_t *err)
 {
-    return mr_source_router_new (stage, self->intake, endpoint, self->producers, err);
+    return mr_source_router_new (stage, self->intake, binding, self->producers, err);
 }
 
 static mr_status_t
-open_tcp (ingest_t *self, mr_stage_t *stage, const mr_endpoint_t *endpoint, mr_error_t *err)
+open_tcp (ingest_t *self, mr_stage_t *stage, const mr_binding_t *binding, mr_error_t *err)
 {
-    return mr_source_tcp_new (stage, self->intake, endpoint, err);
+    return mr_source_tcp_new (stage, self->intake, binding, err);
 }
 
 static mr_status_t
@@ -49,13 +49,13 @@ open_all (ingest_t *self, mr_stage_t *stage, const char *key, open_fn *open, mr_
 {
     const mr_config_t *config = mr_stage_config (stage);
     const mr_config_section_t *ingest = mr_config_section (config, "ingest");
-    mr_endpoint_t endpoint = {
+    mr_binding_t endpoint = {
         .config = config,
         .slot = mr_stage_slot (stage),
         .mode = (mode_t)mr_config_number (ingest, "mode"),
     };
-    while ((endpoint.entry = mr_config_next (ingest, key, endpoint.entry)) != NULL) {
-        mr_status_t status = open (self, stage, &endpoint, err);
+    while ((binding.entry = mr_config_next (ingest, key, binding.entry)) != NULL) {
+        mr_status_t status = open (self, stage, &binding, err);
         if (status != MR_OK) {
             return status;
         }

@@ -5,22 +5,22 @@
 
 #include "common/base/status.h"
 #include "common/runtime/stage.h"
-#include "stages/ingest/endpoint.h"
+#include "stages/ingest/binding.h"
 #include "stages/ingest/intake.h"
 #include "stages/ingest/producers.h"
 
 /* PULL: each frame a record, or with `[ingest] framing = lines` a chunk of lines. */
 MR_CHECK mr_status_t mr_source_pull_new (mr_stage_t *stage, mr_intake_t *intake,
-                                         const mr_endpoint_t *endpoint, mr_error_t *err);
+                                         const mr_binding_t *binding, mr_error_t *err);
 
 /* ROUTER: acknowledged producers. producers: shared by all router sources of the worker; borrowed.
  */
 MR_CHECK mr_status_t mr_source_router_new (mr_stage_t *stage, mr_intake_t *intake,
-                                           const mr_endpoint_t *endpoint, mr_producers_t *producers,
+                                           const mr_binding_t *binding, mr_producers_t *producers,
                                            mr_error_t *err);
 
 /* TCP: lines. */
 MR_CHECK mr_status_t mr_source_tcp_new (mr_stage_t *stage, mr_intake_t *intake,
-                                        const mr_endpoint_t *endpoint, mr_error_t *err);
+                                        const mr_binding_t *binding, mr_error_t *err);
 
 #endif

@@ -163,7 +163,7 @@ destroy (void *arg)
 }
 
 mr_status_t
-mr_source_pull_new (mr_stage_t *stage, mr_intake_t *intake, const mr_endpoint_t *endpoint,
+mr_source_pull_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t *binding,
                     mr_error_t *err)
 {
     const mr_config_section_t *ingest = mr_config_section (mr_stage_config (stage), "ingest");
@@ -186,7 +186,7 @@ mr_source_pull_new (mr_stage_t *stage, mr_intake_t *intake, const mr_endpoint_t 
     } else {
         zmq_setsockopt (self->socket, ZMQ_RCVHWM, &hwm, sizeof hwm);
         zmq_setsockopt (self->socket, ZMQ_MAXMSGSIZE, &max_message, sizeof max_message);
-        status = mr_endpoint_bind (endpoint, self->socket, err);
+        status = mr_binding_bind (binding, self->socket, err);
     }
     if (status == MR_OK) {
         self->loop_id =

@@ -367,7 +367,7 @@ destroy (void *arg)
 }
 
 static mr_status_t
-open_socket (router_t *self, mr_stage_t *stage, const mr_endpoint_t *endpoint, mr_error_t *err)
+open_socket (router_t *self, mr_stage_t *stage, const mr_binding_t *binding, mr_error_t *err)
 {
     self->socket = mr_socket_open (mr_stage_zmq (stage), ZMQ_ROUTER);
     if (self->socket == NULL) {
@@ -382,11 +382,11 @@ open_socket (router_t *self, mr_stage_t *stage, const mr_endpoint_t *endpoint, m
     zmq_setsockopt (self->socket, ZMQ_SNDHWM, &answers_hwm, sizeof answers_hwm);
     zmq_setsockopt (self->socket, ZMQ_ROUTER_HANDOVER, &handover, sizeof handover);
     zmq_setsockopt (self->socket, ZMQ_MAXMSGSIZE, &max_message, sizeof max_message);
-    return mr_endpoint_bind (endpoint, self->socket, err);
+    return mr_binding_bind (binding, self->socket, err);
 }
 
 mr_status_t
-mr_source_router_new (mr_stage_t *stage, mr_intake_t *intake, const mr_endpoint_t *endpoint,
+mr_source_router_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t *binding,
                       mr_producers_t *producers, mr_error_t *err)
 {
     router_t *self = calloc (1, sizeof *self);
@@ -396,7 +396,7 @@ mr_source_router_new (mr_stage_t *stage, mr_intake_t *intake, const mr_endpoint_
     self->intake = intake;
     self->loop = mr_stage_loop (stage);
     self->producers = producers;
-    mr_status_t status = open_socket (self, stage, endpoint, err);
+    mr_status_t status = open_socket (self, stage, binding, err);
     if (status == MR_OK) {
         self->loop_id =
             mr_loop_add (self->loop, mr_loop_socket (self->socket), ZMQ_POLLIN, on_readable, self);

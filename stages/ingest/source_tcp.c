@@ -276,7 +276,7 @@ destroy (void *arg)
 }
 
 mr_status_t
-mr_source_tcp_new (mr_stage_t *stage, mr_intake_t *intake, const mr_endpoint_t *endpoint,
+mr_source_tcp_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t *binding,
                    mr_error_t *err)
 {
     tcp_t *self = calloc (1, sizeof *self);
@@ -287,7 +287,7 @@ mr_source_tcp_new (mr_stage_t *stage, mr_intake_t *intake, const mr_endpoint_t *
     self->loop = mr_stage_loop (stage);
     self->enabled = true;
     self->fd = -1;
-    mr_status_t status = mr_endpoint_listen (endpoint, &self->fd, err);
+    mr_status_t status = mr_binding_listen (binding, &self->fd, err);
     if (status == MR_OK) {
         self->loop_id =
             mr_loop_add (self->loop, mr_loop_fd (self->fd), ZMQ_POLLIN, on_accept, self);

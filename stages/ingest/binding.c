@@ -1,6 +1,7 @@
-#include "stages/ingest/endpoint.h"
+#include "stages/ingest/binding.h"
 
 #include "common/base/dirs.h"
+#include "common/base/endpoint.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -14,35 +15,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
-mr_status_t
-mr_endpoint_expand (const char *text, int slot, char *ret_text, size_t room)
-{
-    static const char mark[] = "{slot}";
-    size_t used = 0;
-    while (*text != '\0') {
-        char number[16];
-        const char *piece = text;
-        size_t bytes = 1;
-        if (strncmp (text, mark, sizeof mark - 1) == 0) {
-            snprintf (number, sizeof number, "%d", slot);
-            piece = number;
-            bytes = strlen (number);
-            text += sizeof mark - 1;
-        } else {
-            text++;
-        }
-        if (bytes >= room - used) {
-            return MR_INVALID;
-        }
-        memcpy (ret_text + used, piece, bytes);
-        used += bytes;
-    }
-    ret_text[used] = '\0';
-    return MR_OK;
-}
-
 static mr_status_t
-fault (const mr_endpoint_t *self, mr_status_t status, mr_error_t *err, const char *what)
+fault (const mr_binding_t *self, mr_status_t status, mr_error_t *err, const char *what)
 {
     (void)mr_config_fault (self->config, self->entry, err, "%s", what);
     return status;
@@ -67,7 +41,7 @@ is_alive (const char *path)
 }
 
 static mr_status_t
-prepare_ipc (const mr_endpoint_t *self, const char *path, mr_error_t *err)
+prepare_ipc (const mr_binding_t *self, const char *path, mr_error_t *err)
 {
     char text[PATH_MAX + 64];
     char directory[PATH_MAX];
@@ -94,7 +68,7 @@ prepare_ipc (const mr_endpoint_t *self, const char *path, mr_error_t *err)
 }
 
 static mr_status_t
-bind_failed (const mr_endpoint_t *self, const char *text, int why, mr_error_t *err)
+bind_failed (const mr_binding_t *self, const char *text, int why, mr_error_t *err)
 {
     char what[PATH_MAX + 160];
     snprintf (what, sizeof what, "cannot bind %s: %s%s", text, zmq_strerror (why),
@@ -103,11 +77,13 @@ bind_failed (const mr_endpoint_t *self, const char *text, int why, mr_error_t *e
 }
 
 mr_status_t
-mr_endpoint_bind (const mr_endpoint_t *self, void *socket, mr_error_t *err)
+mr_binding_bind (const mr_binding_t *self, void *socket, mr_error_t *err)
 {
     char text[PATH_MAX];
-    if (mr_endpoint_expand (self->entry->value.text, self->slot, text, sizeof text) != MR_OK) {
-        return fault (self, MR_CONFIG, err, "the endpoint is too long");
+    mr_error_t why_not;
+    if (mr_endpoint_for_slot (self->entry->value.text, self->slot, text, sizeof text, &why_not) !=
+        MR_OK) {
+        return fault (self, MR_CONFIG, err, why_not.text);
     }
     bool is_ipc = strncmp (text, "ipc://", 6) == 0;
     if (is_ipc) {
@@ -142,39 +118,33 @@ listen_on (const struct addrinfo *address)
 }
 
 mr_status_t
-mr_endpoint_listen (const mr_endpoint_t *self, int *ret_fd, mr_error_t *err)
+mr_binding_listen (const mr_binding_t *self, int *ret_fd, mr_error_t *err)
 {
     char text[512];
-    if (mr_endpoint_expand (self->entry->value.text, self->slot, text, sizeof text) != MR_OK) {
-        return fault (self, MR_CONFIG, err, "the address is too long");
+    mr_error_t why_not;
+    mr_hostport_t address;
+    if (mr_endpoint_for_slot (self->entry->value.text, self->slot, text, sizeof text, &why_not) !=
+            MR_OK ||
+        mr_hostport_parse (text, &address, &why_not) != MR_OK) {
+        return fault (self, MR_CONFIG, err, why_not.text);
     }
-    char whole[512];
-    snprintf (whole, sizeof whole, "%s", text);
-    char *colon = strrchr (text, ':');
-    if (colon == NULL) {
-        return fault (self, MR_CONFIG, err, "an address is HOST:PORT");
-    }
-    *colon = '\0';
-    char *host = text;
-    if (host[0] == '[' && colon[-1] == ']') {
-        colon[-1] = '\0';
-        host++;
-    }
+    char port[8];
+    snprintf (port, sizeof port, "%d", address.port);
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    int code = getaddrinfo (host, colon + 1, &hints, &found);
+    int code = getaddrinfo (address.host, port, &hints, &found);
     if (code != 0) {
         char what[640];
-        snprintf (what, sizeof what, "cannot resolve %s: %s", whole, gai_strerror (code));
+        snprintf (what, sizeof what, "cannot resolve %s: %s", text, gai_strerror (code));
         return fault (self, MR_CONFIG, err, what);
     }
     int fd = listen_on (found);
     int why = errno;
     freeaddrinfo (found);
     if (fd < 0) {
-        return bind_failed (self, whole, why, err);
+        return bind_failed (self, text, why, err);
     }
     *ret_fd = fd;
     return MR_OK;
