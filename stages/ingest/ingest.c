@@ -49,7 +49,7 @@ open_all (ingest_t *self, mr_stage_t *stage, const char *key, open_fn *open, mr_
 {
     const mr_config_t *config = mr_stage_config (stage);
     const mr_config_section_t *ingest = mr_config_section (config, "ingest");
-    mr_binding_t endpoint = {
+    mr_binding_t binding = {
         .config = config,
         .slot = mr_stage_slot (stage),
         .mode = (mode_t)mr_config_number (ingest, "mode"),
