@@ -138,6 +138,8 @@ render (const mr_http_t *self, struct MHD_Connection *connection, const mr_http_
     return answer (connection, code, route->type, &body);
 }
 
+/* Its shape is libmicrohttpd's. */
+// NOLINTBEGIN(readability-function-size, readability-non-const-parameter)
 static enum MHD_Result
 on_request (void *arg, struct MHD_Connection *connection, const char *url, const char *method,
             const char *version, const char *upload_data, size_t *upload_data_bytes, void **state)
@@ -164,6 +166,7 @@ on_request (void *arg, struct MHD_Connection *connection, const char *url, const
     }
     return not_found (self, connection);
 }
+// NOLINTEND(readability-function-size, readability-non-const-parameter)
 
 /* What a peer did wrong is no news: debug. */
 static void MR_PRINTF (2, 0) on_log (void *arg, const char *format, va_list list)
@@ -223,11 +226,10 @@ start_daemon (mr_http_t *self, int fd, mr_error_t *err)
 }
 
 mr_status_t
-mr_http_new (const char *address, mr_loop_t *loop, const mr_http_route_t *routes, void *arg,
-             mr_http_t **ret_http, mr_error_t *err)
+mr_http_new (const mr_http_options_t *options, mr_http_t **ret_http, mr_error_t *err)
 {
     mr_listen_t listening;
-    mr_status_t status = mr_listen_open (address, &listening, err);
+    mr_status_t status = mr_listen_open (options->address, &listening, err);
     if (status != MR_OK) {
         return status;
     }
@@ -236,9 +238,9 @@ mr_http_new (const char *address, mr_loop_t *loop, const mr_http_route_t *routes
         close (listening.fd);
         return mr_error_errno (err, "http");
     }
-    self->loop = loop;
-    self->routes = routes;
-    self->arg = arg;
+    self->loop = options->loop;
+    self->routes = options->routes;
+    self->arg = options->arg;
     self->loopback = listening.loopback;
     bool v6 = strchr (listening.host, ':') != NULL;
     memcpy (self->host, listening.host, sizeof self->host);

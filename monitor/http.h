@@ -32,12 +32,15 @@ typedef struct mr_http_route {
     mr_http_render_fn *render;
 } mr_http_route_t;
 
-/* Listen and serve.
- *   address  "HOST:PORT", "[V6]:PORT"; port 0: any
- *   routes   ends with a row whose path is NULL; borrowed, as is loop
- * MR_AGAIN: the port is taken; MR_CONFIG: no such address here; MR_SYSTEM. */
-MR_CHECK mr_status_t mr_http_new (const char *address, mr_loop_t *loop,
-                                  const mr_http_route_t *routes, void *arg, mr_http_t **ret_http,
+typedef struct mr_http_options {
+    const char *address;           /* "HOST:PORT", "[V6]:PORT"; port 0: any; copied */
+    mr_loop_t *loop;               /* borrowed */
+    const mr_http_route_t *routes; /* ends with a row whose path is NULL; borrowed */
+    void *arg;                     /* of the routes' functions */
+} mr_http_options_t;
+
+/* Listen and serve. MR_AGAIN: the port is taken; MR_CONFIG: no such address here; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_http_new (const mr_http_options_t *options, mr_http_t **ret_http,
                                   mr_error_t *err);
 void mr_http_destroy (mr_http_t **self_p);
 

@@ -47,11 +47,10 @@ count_event (mr_registry_t *self, mr_life_t *life, const mr_event_t *event, mr_e
 }
 
 static mr_status_t
-take_event (mr_registry_t *self, const char *topic, const char *json, size_t bytes, int64_t mono_ns,
-            mr_error_t *err)
+take_event (mr_registry_t *self, const mr_raw_event_t *raw, int64_t mono_ns, mr_error_t *err)
 {
     mr_event_t event;
-    mr_status_t status = mr_event_decode (topic, json, bytes, &event, err);
+    mr_status_t status = mr_event_decode (raw->topic, raw->json, raw->bytes, &event, err);
     if (status != MR_OK) {
         return status;
     }
@@ -147,15 +146,30 @@ take_other (mr_registry_t *self, const json_t *event, int64_t mono_ns, mr_error_
     return mr_lives_see (self, &stamp, mono_ns, &life);
 }
 
+/* "counters.processor.1" carries what processor.1 says. */
+static mr_status_t
+check_topic (const char *topic, const json_t *event, mr_error_t *err)
+{
+    const char *worker = json_string_value (json_object_get (event, "worker"));
+    const char *dot = strchr (topic, '.');
+    if (worker == NULL || dot == NULL || strcmp (dot + 1, worker) != 0) {
+        mr_error_set (err, "event: bad worker, or not that of its topic");
+        return MR_INVALID;
+    }
+    return MR_OK;
+}
+
 static mr_status_t
 take_json (mr_registry_t *self, const char *topic, const json_t *event, int64_t mono_ns,
            mr_error_t *err)
 {
     if (starts_with (topic, "counters.")) {
-        return take_counters (self, event, mono_ns, err);
+        mr_status_t status = check_topic (topic, event, err);
+        return status == MR_OK ? take_counters (self, event, mono_ns, err) : status;
     }
     if (starts_with (topic, "totals.")) {
-        return take_totals (self, event, mono_ns, err);
+        mr_status_t status = check_topic (topic, event, err);
+        return status == MR_OK ? take_totals (self, event, mono_ns, err) : status;
     }
     if (starts_with (topic, "state.") || starts_with (topic, "launcher.")) {
         return take_other (self, event, mono_ns, err);
@@ -165,23 +179,22 @@ take_json (mr_registry_t *self, const char *topic, const json_t *event, int64_t 
 }
 
 mr_status_t
-mr_registry_event (mr_registry_t *self, const char *topic, const char *json, size_t bytes,
-                   int64_t mono_ns, mr_error_t *err)
+mr_registry_event (mr_registry_t *self, const mr_raw_event_t *raw, int64_t mono_ns, mr_error_t *err)
 {
     mr_status_t status;
-    if (bytes > MR_EVENT_MAX_BYTES) {
-        mr_error_set (err, "event: %zu bytes, limit %d", bytes, MR_EVENT_MAX_BYTES);
+    if (raw->bytes > MR_EVENT_MAX_BYTES) {
+        mr_error_set (err, "event: %zu bytes, limit %d", raw->bytes, MR_EVENT_MAX_BYTES);
         status = MR_INVALID;
-    } else if (starts_with (topic, "success.") || starts_with (topic, "error.")) {
-        status = take_event (self, topic, json, bytes, mono_ns, err);
+    } else if (starts_with (raw->topic, "success.") || starts_with (raw->topic, "error.")) {
+        status = take_event (self, raw, mono_ns, err);
     } else {
         json_error_t reason;
-        json_t *event = json_loadb (json, bytes, JSON_REJECT_DUPLICATES, &reason);
+        json_t *event = json_loadb (raw->json, raw->bytes, JSON_REJECT_DUPLICATES, &reason);
         if (event == NULL) {
             mr_error_set (err, "event: bad JSON at byte %d: %s", reason.position, reason.text);
             status = MR_INVALID;
         } else {
-            status = take_json (self, topic, event, mono_ns, err);
+            status = take_json (self, raw->topic, event, mono_ns, err);
             json_decref (event);
         }
     }

@@ -78,7 +78,8 @@ bind_first (const struct addrinfo *info, const char *address, mr_listen_t *liste
         close (fd);
         return status;
     }
-    struct sockaddr_storage bound = {.ss_family = 0};
+    struct sockaddr_storage bound;
+    memset (&bound, 0, sizeof bound);
     socklen_t bytes = sizeof bound;
     getsockname (fd, (struct sockaddr *)&bound, &bytes);
     listening->fd = fd;

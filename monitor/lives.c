@@ -144,7 +144,7 @@ add_life (mr_registry_t *self, const mr_stamp_t *stamp)
     if (make_room (self) != MR_OK) {
         return NULL;
     }
-    mr_life_t **lives = realloc (self->lives, (self->life_count + 1) * sizeof (*lives));
+    mr_life_t **lives = realloc (self->lives, (self->life_count + 1) * sizeof (mr_life_t *));
     if (lives == NULL) {
         return NULL;
     }

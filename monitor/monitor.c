@@ -92,8 +92,8 @@ on_event (void *arg, const mr_hub_event_t *event)
         return true;
     }
     mr_error_t err = {{0}};
-    mr_status_t status =
-        mr_registry_event (self->registry, event->topic, event->json, event->bytes, mono_ns, &err);
+    mr_raw_event_t raw = {.topic = event->topic, .json = event->json, .bytes = event->bytes};
+    mr_status_t status = mr_registry_event (self->registry, &raw, mono_ns, &err);
     if (status == MR_INVALID) {
         say_malformed (self, event->topic, err.text, mono_ns);
     }
@@ -311,8 +311,13 @@ open_http (monitor_t *self, mr_error_t *err)
         mr_log_info ("http is off");
         return MR_OK;
     }
-    mr_status_t status =
-        mr_http_new (address, self->loop, mr_pages_routes (), &self->report, &self->http, err);
+    mr_http_options_t options = {
+        .address = address,
+        .loop = self->loop,
+        .routes = mr_pages_routes (),
+        .arg = &self->report,
+    };
+    mr_status_t status = mr_http_new (&options, &self->http, err);
     if (status != MR_OK) {
         mr_error_prefix (err, "%s: [monitor] http", mr_config_file (self->config));
     }

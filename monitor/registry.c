@@ -94,7 +94,7 @@ mr_registry_operation (mr_registry_t *self, const char *key)
         return NULL;
     }
     mr_operation_t **operations =
-        realloc (self->operations, (self->operation_count + 1) * sizeof (*operations));
+        realloc (self->operations, (self->operation_count + 1) * sizeof (mr_operation_t *));
     if (operations == NULL) {
         return NULL;
     }

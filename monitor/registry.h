@@ -83,6 +83,13 @@ typedef struct mr_registry {
     uint64_t late;      /* of a life that is forgotten, or older than what is known */
 } mr_registry_t;
 
+/* Two frames of the bus. */
+typedef struct mr_raw_event {
+    const char *topic; /* terminated */
+    const char *json;  /* not terminated */
+    size_t bytes;
+} mr_raw_event_t;
+
 /* Nothing known yet but the chain and its operations, all at 0.
  *   stages  `count` (1 .. MR_REGISTRY_STAGES) names in the order of the flow
  * MR_INVALID: a name or too many; MR_SYSTEM: out of memory. */
@@ -90,12 +97,10 @@ MR_CHECK mr_status_t mr_registry_new (const char *const *stages, size_t count,
                                       mr_registry_t **ret_registry, mr_error_t *err);
 void mr_registry_destroy (mr_registry_t **self_p);
 
-/* One event from the bus.
- *   topic    terminated
- *   mono_ns  now
+/* One event from the bus. mono_ns: now.
  * MR_OK; MR_INVALID: counted as malformed, err says why; MR_SYSTEM: out of memory, dropped. */
-MR_CHECK mr_status_t mr_registry_event (mr_registry_t *self, const char *topic, const char *json,
-                                        size_t bytes, int64_t mono_ns, mr_error_t *err);
+MR_CHECK mr_status_t mr_registry_event (mr_registry_t *self, const mr_raw_event_t *event,
+                                        int64_t mono_ns, mr_error_t *err);
 
 /* Replace what the lock files say. MR_SYSTEM: out of memory, what was known stays. */
 MR_CHECK mr_status_t mr_registry_workers (mr_registry_t *self, const mr_worker_info_t *workers,

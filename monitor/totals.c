@@ -187,7 +187,12 @@ mr_totals_decode (const json_t *event, mr_totals_t **ret_totals, mr_error_t *err
     const json_t *list = mr_fields_array (&fields, "metrics");
     size_t count = json_array_size (list);
     self->metrics = calloc (count > 0 ? count : 1, sizeof *self->metrics);
-    mr_status_t status = self->metrics != NULL ? fields.status : MR_SYSTEM;
+    if (self->metrics == NULL) {
+        free (self);
+        mr_error_set (err, "totals: out of memory");
+        return MR_SYSTEM;
+    }
+    mr_status_t status = fields.status;
     for (size_t i = 0; status == MR_OK && i < count; i++) {
         status = read_metric (json_array_get (list, i), &self->metrics[self->metric_count++], err);
     }
@@ -247,13 +252,13 @@ write_metric (mr_jsonwriter_t *json, const mr_metric_t *metric, size_t most)
     const mr_series_t **order = NULL;
     if (most > 0) {
         mr_jsonwriter_u64 (json, "series_total", metric->series_count);
-        order = calloc (metric->series_count + 1, sizeof (*order));
+        order = calloc (metric->series_count + 1, sizeof (mr_series_t *));
     }
     if (order != NULL) {
         for (size_t i = 0; i < metric->series_count; i++) {
             order[i] = &metric->series[i];
         }
-        qsort (order, metric->series_count, sizeof (*order), by_weight);
+        qsort (order, metric->series_count, sizeof (mr_series_t *), by_weight);
     }
     size_t shown = most > 0 && most < metric->series_count ? most : metric->series_count;
     mr_jsonwriter_open (json, "series", '[');

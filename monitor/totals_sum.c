@@ -83,7 +83,7 @@ gather (const mr_totals_t *const *all, size_t count, const mr_metric_t *first, s
         const mr_metric_t *metric = find_metric (all[i], first->name);
         series_count += metric != NULL ? metric->series_count : 0;
     }
-    const mr_series_t **series = calloc (series_count + 1, sizeof (*series));
+    const mr_series_t **series = calloc (series_count + 1, sizeof (mr_series_t *));
     if (series == NULL) {
         return NULL;
     }
@@ -97,7 +97,7 @@ gather (const mr_totals_t *const *all, size_t count, const mr_metric_t *first, s
             series[series_count++] = &metric->series[j];
         }
     }
-    qsort (series, series_count, sizeof (*series), by_labels);
+    qsort (series, series_count, sizeof (mr_series_t *), by_labels);
     *ret_count = series_count;
     return series;
 }
