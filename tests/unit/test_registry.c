@@ -145,18 +145,10 @@ END_TEST
 START_TEST (test_every_member_of_counters_is_needed_and_checked)
 {
     static const char *const members[] = {
-        "'domain':'ingest'",
-        "'worker':'ingest.0'",
-        "'incarnation':'0000000000000001'",
-        "'event_seq':1",
-        "'ts':'2026-11-23T08:41:38Z'",
-        "'pid':1",
-        "'slot':0",
-        "'state':'running'",
-        "'uptime_ms':1",
-        "'blocked_ms':1",
-        "'callback_failures':0",
-        "'operations':{}",
+        "'domain':'ingest'", "'worker':'ingest.0'",         "'incarnation':'0000000000000001'",
+        "'event_seq':1",     "'ts':'2026-11-23T08:41:38Z'", "'pid':1",
+        "'slot':0",          "'state':'running'",           "'uptime_ms':1",
+        "'blocked_ms':1",    "'callback_failures':0",       "'operations':{}",
     };
     size_t count = sizeof members / sizeof members[0];
     for (size_t without = 0; without <= count; without++) {
@@ -193,10 +185,12 @@ START_TEST (test_the_pipeline_sums_ledgers_and_only_living_ones_are_in_flight)
     mr_pipeline_t pipeline;
     mr_registry_pipeline (registry, &pipeline);
     ck_assert_uint_eq (pipeline.failed, 0);
-    ledger (registry, 1, "'received':100,'exported':50,'filtered':20,'dead':3,'dropped':7,"
-                         "'in_flight':20,'in_flight_batches':2");
-    ledger (registry, 2, "'received':10,'exported':4,'filtered':1,'dead':1,'dropped':0,"
-                         "'in_flight':4");
+    ledger (registry, 1,
+            "'received':100,'exported':50,'filtered':20,'dead':3,'dropped':7,"
+            "'in_flight':20,'in_flight_batches':2");
+    ledger (registry, 2,
+            "'received':10,'exported':4,'filtered':1,'dead':1,'dropped':0,"
+            "'in_flight':4");
     mr_worker_info_t lock = mr_test_lock ("ingest.0", 2);
     ck_assert_int_eq (mr_registry_workers (registry, &lock, 1), MR_OK);
     mr_registry_pipeline (registry, &pipeline);

@@ -25,9 +25,9 @@ static void
 check_exposition (const mr_registry_t *registry, const char *expected)
 {
     mr_totals_t *sum = NULL;
-    ck_assert_int_eq (mr_totals_sum ((const mr_totals_t *const *)registry->totals,
-                                     registry->totals_count, &sum),
-                      MR_OK);
+    ck_assert_int_eq (
+        mr_totals_sum ((const mr_totals_t *const *)registry->totals, registry->totals_count, &sum),
+        MR_OK);
     mr_buffer_t text;
     mr_buffer_init (&text, 1 << 20);
     mr_exposition_t exposition = {.out = &text, .status = MR_OK};
@@ -116,21 +116,21 @@ START_TEST (test_what_prometheus_cannot_hold_is_escaped_or_renamed)
             "{'metric':'hits','type':'counter','help':'H','series':[]},"
             "{'metric':'h','type':'histogram','help':'H','series':[{'labels':{'le':'x'},"
             "'count':0,'sum':0,'min':null,'max':null,'buckets':[]}]}");
-    check_exposition (registry,
-                      "# HELP _9_lives_total a\\\\b\\nc\n"
-                      "# TYPE _9_lives_total counter\n"
-                      "_9_lives_total{label__name=\"x\",a_b_0_=\"q\\\"\\\\\\n\",label__=\"true\"} 0.5\n"
-                      "# HELP user_millrace_up_total No help in the configuration\n"
-                      "# TYPE user_millrace_up_total counter\n"
-                      "# HELP hits_total H\n"
-                      "# TYPE hits_total counter\n"
-                      "# HELP hits_2_total H\n"
-                      "# TYPE hits_2_total counter\n"
-                      "# HELP h H\n"
-                      "# TYPE h histogram\n"
-                      "h_bucket{le_2=\"x\",le=\"+Inf\"} 0\n"
-                      "h_sum{le_2=\"x\"} 0\n"
-                      "h_count{le_2=\"x\"} 0\n");
+    check_exposition (
+        registry, "# HELP _9_lives_total a\\\\b\\nc\n"
+                  "# TYPE _9_lives_total counter\n"
+                  "_9_lives_total{label__name=\"x\",a_b_0_=\"q\\\"\\\\\\n\",label__=\"true\"} 0.5\n"
+                  "# HELP user_millrace_up_total No help in the configuration\n"
+                  "# TYPE user_millrace_up_total counter\n"
+                  "# HELP hits_total H\n"
+                  "# TYPE hits_total counter\n"
+                  "# HELP hits_2_total H\n"
+                  "# TYPE hits_2_total counter\n"
+                  "# HELP h H\n"
+                  "# TYPE h histogram\n"
+                  "h_bucket{le_2=\"x\",le=\"+Inf\"} 0\n"
+                  "h_sum{le_2=\"x\"} 0\n"
+                  "h_count{le_2=\"x\"} 0\n");
     mr_registry_destroy (&registry);
 }
 END_TEST
