@@ -11,7 +11,6 @@ typedef struct {
     const char *line;
     size_t bytes;
     size_t at;
-    char *text;  /* the object */
     char *out;   /* where it goes on */
     char *spare; /* as long as the line: where escapes are undone */
     mr_json_record_t *record;
@@ -209,7 +208,7 @@ read_time (reader_t *self)
 static bool
 read_request (reader_t *self)
 {
-    span_t request;
+    span_t request = {0};
     if (!read_quoted (self, &request, "a request in quotes is expected") ||
         !expect (self, ' ', "a space is expected after the request")) {
         return false;
@@ -260,7 +259,7 @@ static bool
 read_common (reader_t *self)
 {
     enum { STATUS_DIGITS = 3, BYTES_DIGITS = 19 };
-    span_t word;
+    span_t word = {0};
     if (!read_word (self, &word, "a client is expected")) {
         return false;
     }
@@ -282,7 +281,7 @@ read_common (reader_t *self)
 static bool
 read_combined (reader_t *self)
 {
-    span_t text;
+    span_t text = {0};
     if (!read_common (self) || !expect (self, ' ', "a space is expected after the bytes") ||
         !read_quoted (self, &text, "a referrer in quotes is expected")) {
         return false;
@@ -320,11 +319,10 @@ mr_line_read (mr_line_format_t format, const char *line, size_t bytes, char *roo
     reader_t reader = {
         .line = line,
         .bytes = bytes,
-        .text = room,
-        .out = room,
-        .spare = room + MR_LINE_ROOM (bytes) - bytes,
         .record = ret_record,
     };
+    reader.out = room;
+    reader.spare = room + MR_LINE_ROOM (bytes) - bytes;
     ret_record->error = MR_JSON_OK;
     ret_record->field_count = 0;
     if (!read_line (&reader, format)) {

@@ -139,6 +139,20 @@ check_after (check_t *self, const char *close, unsigned *depth)
     return close[*depth] == ']' || check_key (self);
 }
 
+/* A container opens here: MR_JSON_OK with *empty telling whether it holds anything to read. */
+static mr_json_error_t
+check_open (check_t *self, char *close, unsigned *depth, bool *empty)
+{
+    if (*depth == MR_JSON_MAX_DEPTH) {
+        self->what = "nested more than 128 deep";
+        return MR_JSON_DEPTH;
+    }
+    bool object = self->text[self->at++] == '{';
+    close[++*depth] = object ? '}' : ']';
+    *empty = peek (self) == close[*depth];
+    return *empty || !object || check_key (self) ? MR_JSON_OK : MR_JSON_SYNTAX;
+}
+
 /* One value, at its first character. */
 static mr_json_error_t
 check_value (check_t *self)
@@ -147,27 +161,19 @@ check_value (check_t *self)
     unsigned depth = 0;
     do {
         char c = peek (self);
+        bool whole = true; /* the value ends here */
         if (c == '{' || c == '[') {
-            if (depth == MR_JSON_MAX_DEPTH) {
-                self->what = "nested more than 128 deep";
-                return MR_JSON_DEPTH;
-            }
-            close[++depth] = c == '{' ? '}' : ']';
-            self->at++;
-            if (peek (self) != close[depth]) {
-                if (c == '{' && !check_key (self)) {
-                    return MR_JSON_SYNTAX;
-                }
-                continue;
+            mr_json_error_t error = check_open (self, close, &depth, &whole);
+            if (error != MR_JSON_OK) {
+                return error;
             }
         } else if (!check_scalar (self, c)) {
             return MR_JSON_SYNTAX;
         }
-        if (!check_after (self, close, &depth)) {
-            break;
+        if (whole && !check_after (self, close, &depth)) {
+            return self->what == NULL ? MR_JSON_OK : MR_JSON_SYNTAX;
         }
-    } while (self->what == NULL);
-    return self->what == NULL ? MR_JSON_OK : MR_JSON_SYNTAX;
+    } while (true);
 }
 
 static mr_json_error_t

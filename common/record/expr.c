@@ -31,10 +31,14 @@ allocate (mr_expr_t *self, const char *text)
 static void
 shrink (mr_expr_t *self)
 {
-    void *nodes = realloc (self->nodes, self->node_count * sizeof *self->nodes);
-    void *operands = realloc (self->operands, self->operand_count * sizeof *self->operands);
-    self->nodes = nodes != NULL ? nodes : self->nodes;
-    self->operands = operands != NULL ? operands : self->operands;
+    mr_expr_node_t *nodes = realloc (self->nodes, self->node_count * sizeof *nodes);
+    if (nodes != NULL) {
+        self->nodes = nodes;
+    }
+    mr_expr_operand_t *operands = realloc (self->operands, self->operand_count * sizeof *operands);
+    if (operands != NULL) {
+        self->operands = operands;
+    }
 }
 
 mr_status_t

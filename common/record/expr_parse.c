@@ -234,7 +234,7 @@ static mr_status_t
 parse_chain (parser_t *self, const char *word, mr_expr_op_t op, uint16_t *ret_node)
 {
     parse_t *parse_part = op == MR_EXPR_AND ? parse_not : NULL;
-    uint16_t part;
+    uint16_t part = 0;
     uint16_t last = 0;
     bool linked = false;
     for (;;) {

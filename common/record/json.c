@@ -157,43 +157,49 @@ walk_key (const walk_t *walk, const uint32_t *token, uint32_t *ret_end, uint8_t 
     return string_is_good (walk, token[0], *ret_end, ret_escaped) ? token + 2 : NULL;
 }
 
+/* What of a key matters inside a container: that it is one. */
+static inline const uint32_t *
+walk_inner_key (const walk_t *walk, const uint32_t *token)
+{
+    uint32_t end;
+    uint8_t escaped;
+    return walk_key (walk, token, &end, &escaped);
+}
+
 /* The container that opens at token, a field's value: the token after its end, or NULL. */
 static const uint32_t *
 walk_container (const walk_t *walk, const uint32_t *token)
 {
-    char close[MR_JSON_MAX_DEPTH + 1]; /* by depth; the record's object has 1 */
-    unsigned depth = 1;
-    uint32_t end;
-    uint8_t escaped;
+    char close[MR_JSON_MAX_DEPTH + 1]; /* by depth */
+    unsigned depth = 1;                /* of the record's object */
     mr_json_value_t value;
+    close[depth] = '}';
     for (;;) { /* a value is due */
         char c = token_char (walk, token);
-        if (c == '{' || c == '[') {
+        bool opened = c == '{' || c == '[';
+        if (opened) {
             if (++depth > MR_JSON_MAX_DEPTH) {
                 return NULL;
             }
             close[depth] = c == '{' ? '}' : ']';
-            token++;
-            if (token_char (walk, token) != close[depth]) {
-                if (c == '{' && (token = walk_key (walk, token, &end, &escaped)) == NULL) {
-                    return NULL;
-                }
-                continue;
-            }
-        } else if (c == '\0' || !scalar_is_good (walk, token++, &value)) {
+        } else if (c == '\0' || !scalar_is_good (walk, token, &value)) {
             return NULL;
         }
+        token++;
         while ((c = token_char (walk, token)) == close[depth]) {
             token++;
+            opened = false;
             if (--depth == 1) {
                 return token;
             }
         }
-        if (c != ',') {
-            return NULL;
+        if (!opened) {
+            if (c != ',') {
+                return NULL;
+            }
+            token++;
         }
-        token++;
-        if (close[depth] == '}' && (token = walk_key (walk, token, &end, &escaped)) == NULL) {
+        if (close[depth] == '}' && (token = walk_inner_key (walk, token)) == NULL) {
             return NULL;
         }
     }

@@ -12,6 +12,15 @@ mr_collect_init (mr_collect_t *self)
     mr_buffer_init (&self->out, SIZE_MAX / 2);
 }
 
+static void
+free_arrays (mr_collect_t *self)
+{
+    free (self->offsets);
+    free (self->origins);
+    free (self->places);
+    free (self->dead);
+}
+
 void
 mr_collect_release (mr_collect_t *self)
 {
@@ -19,24 +28,8 @@ mr_collect_release (mr_collect_t *self)
         mr_path_destroy (&self->watched[i]);
     }
     mr_buffer_release (&self->out);
-    free (self->offsets);
-    free (self->origins);
-    free (self->places);
-    free (self->dead);
+    free_arrays (self);
     *self = (mr_collect_t){0};
-}
-
-static bool
-resize (void *array_p, size_t count, size_t each)
-{
-    void *array;
-    memcpy (&array, array_p, sizeof array);
-    array = realloc (array, count * each);
-    if (array == NULL) {
-        return false;
-    }
-    memcpy (array_p, &array, sizeof array);
-    return true;
 }
 
 mr_status_t
@@ -52,10 +45,13 @@ mr_collect_open (mr_collect_t *self, uint32_t count)
         return MR_OK;
     }
     size_t places = (size_t)2 * count * self->watched_count;
-    if (!resize (&self->offsets, (size_t)count + 1, sizeof *self->offsets) ||
-        !resize (&self->origins, (size_t)count + 1, sizeof *self->origins) ||
-        !resize (&self->places, places + 1, sizeof *self->places) ||
-        !resize (&self->dead, (size_t)count + 1, sizeof *self->dead)) {
+    free_arrays (self);
+    self->offsets = malloc (((size_t)count + 1) * sizeof *self->offsets);
+    self->origins = malloc (((size_t)count + 1) * sizeof *self->origins);
+    self->places = malloc ((places + 1) * sizeof *self->places);
+    self->dead = malloc (((size_t)count + 1) * sizeof *self->dead);
+    if (self->offsets == NULL || self->origins == NULL || self->places == NULL ||
+        self->dead == NULL) {
         self->capacity = 0;
         return MR_SYSTEM;
     }

@@ -254,7 +254,8 @@ char *
 mr_edit_write (mr_edit_t *self, char *out)
 {
     const char *start = self->record->text + self->record->start;
-    writer_t writer = {.out = out, .run = start, .run_end = start + 1, .joined = true};
+    writer_t writer = {.run = start, .run_end = start + 1, .joined = true};
+    writer.out = out;
     for (uint32_t i = 0; i < self->record->field_count; i++) {
         const mr_json_field_t *now = &self->record->fields[i];
         if (now->key_bytes == REMOVED) {

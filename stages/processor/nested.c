@@ -11,6 +11,7 @@ mr_status_t
 mr_target_init (mr_target_t *self, mr_path_t **path_p)
 {
     mr_path_t *path = *path_p;
+    MR_ASSERT (path->count > 0);
     *path_p = NULL;
     size_t room = 1;
     for (uint32_t i = 0; i < path->count; i++) {

@@ -20,27 +20,32 @@ check_fields (const mr_json_record_t *record)
     }
 }
 
+static void
+check_line (mr_line_format_t format, const char *line, size_t bytes, char *room)
+{
+    mr_json_field_t fields[MR_LINE_MAX_FIELDS];
+    mr_json_record_t record = {.fields = fields};
+    if (!mr_line_read (format, line, bytes, room, &record)) {
+        MR_FUZZ_CHECK (record.error_offset <= bytes && record.error_text != NULL);
+        MR_FUZZ_CHECK (format != MR_LINE_RAW);
+        return;
+    }
+    mr_json_value_t value;
+    size_t offset;
+    const char *what;
+    mr_json_error_t error = mr_json_check (record.text, record.bytes, &value, &offset, &what);
+    MR_FUZZ_CHECK (error == MR_JSON_OK);
+    MR_FUZZ_CHECK (value.type == MR_JSON_OBJECT && value.bytes == record.bytes);
+    check_fields (&record);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t bytes)
 {
     static const mr_line_format_t formats[] = {MR_LINE_COMMON, MR_LINE_COMBINED, MR_LINE_RAW};
     char *room = malloc (MR_LINE_ROOM (bytes));
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-        mr_json_field_t fields[MR_LINE_MAX_FIELDS];
-        mr_json_record_t record = {.fields = fields};
-        const char *line = bytes == 0 ? "" : (const char *)data;
-        if (!mr_line_read (formats[i], line, bytes, room, &record)) {
-            MR_FUZZ_CHECK (record.error_offset <= bytes && record.error_text != NULL);
-            MR_FUZZ_CHECK (formats[i] != MR_LINE_RAW);
-            continue;
-        }
-        mr_json_value_t value;
-        size_t offset;
-        const char *what;
-        MR_FUZZ_CHECK (mr_json_check (record.text, record.bytes, &value, &offset, &what) ==
-                       MR_JSON_OK);
-        MR_FUZZ_CHECK (value.type == MR_JSON_OBJECT && value.bytes == record.bytes);
-        check_fields (&record);
+        check_line (formats[i], bytes == 0 ? "" : (const char *)data, bytes, room);
     }
     free (room);
     return 0;

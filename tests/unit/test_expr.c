@@ -231,13 +231,15 @@ START_TEST (test_nesting_and_length_are_limited_but_chains_may_be_long)
     ck_assert_int_eq (mr_expr_new (text, &expr, &err), MR_OK);
     mr_expr_destroy (&expr);
     memset (text, '(', 64);
-    strcpy (text + 64, "t");
+    text[64] = '\0';
     ck_assert_int_eq (mr_expr_new (text, &expr, &err), MR_CONFIG);
     ck_assert_str_eq (err.text, "column 65: nested more than 64 deep");
-    strcpy (text, "n");
-    while (strlen (text) + 5 < MR_EXPR_MAX_BYTES) {
-        strcat (text, " or n");
+    text[0] = 'n';
+    size_t bytes = 1;
+    for (; bytes + 5 < MR_EXPR_MAX_BYTES; bytes += 5) {
+        memcpy (text + bytes, " or n", 5);
     }
+    text[bytes] = '\0';
     ck_assert_int_eq (mr_expr_new (text, &expr, &err), MR_OK);
     ck_assert (!mr_expr_eval (expr, NULL, 0));
     mr_expr_destroy (&expr);

@@ -53,7 +53,7 @@ process (mr_parse_t parse, const char *lines, const char *record)
     mr_test_records_add (&batch, record, strlen (record));
     mr_steps_output_t output = run (steps, &batch);
     if (output.filtered > 0) {
-        strcpy (text, "filtered");
+        snprintf (text, sizeof text, "filtered");
     } else if (output.dead_count > 0) {
         char message[256];
         mr_steps_dead_message (&output.dead[0], message, sizeof message);
@@ -374,18 +374,17 @@ END_TEST
 
 START_TEST (test_a_long_record_passes_many_nested_steps)
 {
-    char lines[8192] = "";
+    char lines[8192];
+    size_t at = 0;
     for (unsigned i = 0; i < 60; i++) {
-        char line[64];
-        snprintf (line, sizeof line, "set = o.k%u = %u\nremove = o.x%u\n", i, i, i);
-        strcat (lines, line);
+        at += (size_t)sprintf (lines + at, "set = o.k%u = %u\nremove = o.x%u\n", i, i, i);
     }
     mr_steps_t *steps = make_steps (MR_PARSE_JSON, lines);
     enum { BYTES = 100000 };
     char *text = malloc (BYTES + 64);
     int head = sprintf (text, "{\"o\":{\"long\":\"");
     memset (text + head, 'x', BYTES);
-    strcpy (text + head + BYTES, "\"}}");
+    memcpy (text + head + BYTES, "\"}}", 4);
     mr_test_records_t batch;
     mr_test_records_init (&batch);
     mr_test_records_add (&batch, text, strlen (text));
