@@ -208,7 +208,7 @@ read_time (reader_t *self)
 static bool
 read_request (reader_t *self)
 {
-    span_t request = {0};
+    span_t request = {"", 0};
     if (!read_quoted (self, &request, "a request in quotes is expected") ||
         !expect (self, ' ', "a space is expected after the request")) {
         return false;

@@ -175,9 +175,24 @@ is_in (const eval_t *eval, const mr_expr_node_t *node)
     return false;
 }
 
+/* `path == "text"`, by far the most common test, without loading cells. */
+static bool
+equals_string (const eval_t *eval, const mr_path_t *path, mr_text_t string)
+{
+    mr_json_value_t value;
+    return mr_path_find (path, eval->fields, eval->count, &value) && value.type == MR_JSON_STRING &&
+           mr_text_equal (mr_text_of_value (&value), string);
+}
+
 static bool
 compare (const eval_t *eval, const mr_expr_node_t *node)
 {
+    const mr_expr_operand_t *left = &eval->expr->operands[node->a];
+    const mr_expr_operand_t *right = &eval->expr->operands[node->b];
+    if (node->op <= MR_EXPR_NE && left->path != NULL && right->path == NULL &&
+        right->type == MR_JSON_STRING) {
+        return equals_string (eval, left->path, right->text) == (node->op == MR_EXPR_EQ);
+    }
     cell_t a = load (eval, node->a);
     cell_t b = load (eval, node->b);
     mr_expr_op_t op = (mr_expr_op_t)node->op;

@@ -189,7 +189,7 @@ walk_container (const walk_t *walk, const uint32_t *token)
         while ((c = token_char (walk, token)) == close[depth]) {
             token++;
             opened = false;
-            if (--depth == 1) {
+            if (--depth <= 1) {
                 return token;
             }
         }

@@ -232,12 +232,8 @@ mr_path_destroy (mr_path_t **path_p)
 }
 
 bool
-mr_path_is_key (const mr_path_step_t *step, const mr_json_field_t *field)
+mr_path_is_escaped_key (const mr_path_step_t *step, const mr_json_field_t *field)
 {
-    if (!field->key_escaped) {
-        return field->key_bytes == step->bytes &&
-               (step->bytes == 0 || memcmp (field->key, step->key, step->bytes) == 0);
-    }
     return mr_text_equal (mr_text_of_key (field), (mr_text_t){step->key, step->bytes, false});
 }
 

@@ -102,7 +102,15 @@ mr_edit_set (mr_edit_t *self, const mr_target_t *target, const mr_json_value_t *
     return status;
 }
 
-/* Remove every field of this name, but not `except`. */
+static void
+mark_removed (mr_json_field_t *field)
+{
+    field->key = NULL;
+    field->key_bytes = REMOVED;
+    field->key_escaped = 0;
+}
+
+/* Remove every field of this name. */
 static void
 remove_fields (mr_edit_t *self, const mr_path_step_t *step)
 {
@@ -110,9 +118,7 @@ remove_fields (mr_edit_t *self, const mr_path_step_t *step)
         mr_json_field_t *field = &self->record->fields[i];
         if (mr_path_is_key (step, field)) {
             touch (self);
-            field->key = NULL;
-            field->key_bytes = REMOVED;
-            field->key_escaped = 0;
+            mark_removed (field);
         }
     }
 }
@@ -135,19 +141,20 @@ mr_edit_remove (mr_edit_t *self, const mr_target_t *target)
     return status;
 }
 
-/* Both ends are top-level fields: only keys change. */
+/* Both ends are top-level fields, the first is there: only keys change. */
 static void
 rename_fields (mr_edit_t *self, const mr_target_t *from, const mr_target_t *to)
 {
-    remove_fields (self, &to->path->steps[0]);
+    touch (self);
     for (uint32_t i = 0; i < self->record->field_count; i++) {
         mr_json_field_t *field = &self->record->fields[i];
         if (mr_path_is_key (&from->path->steps[0], field)) {
-            touch (self);
             field->key = to->keys[0].data;
             field->key_bytes = to->keys[0].bytes;
             field->key_escaped = to->keys[0].escaped;
             self->growth += field->key_bytes + (size_t)AROUND_FIELD;
+        } else if (mr_path_is_key (&to->path->steps[0], field)) {
+            mark_removed (field);
         }
     }
 }
@@ -155,12 +162,15 @@ rename_fields (mr_edit_t *self, const mr_target_t *from, const mr_target_t *to)
 mr_status_t
 mr_edit_rename (mr_edit_t *self, const mr_target_t *from, const mr_target_t *to)
 {
-    mr_json_value_t value;
-    if (!mr_path_find (from->path, self->record->fields, self->record->field_count, &value)) {
+    if (find (self, from) == NULL) {
         return MR_OK;
     }
     if (from->path->count == 1 && to->path->count == 1) {
         rename_fields (self, from, to);
+        return MR_OK;
+    }
+    mr_json_value_t value;
+    if (!mr_path_find (from->path, self->record->fields, self->record->field_count, &value)) {
         return MR_OK;
     }
     mr_status_t status = mr_edit_remove (self, from);

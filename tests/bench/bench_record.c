@@ -3,41 +3,13 @@
 #include "common/base/clock.h"
 #include "common/record/json.h"
 #include "common/record/scan.h"
+#include "tests/bench/records.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { RECORDS = 1024 };
-
-typedef struct {
-    char data[RECORDS * 320];
-    uint32_t offsets[RECORDS + 1];
-    mr_records_t view;
-} batch_t;
-
-static void
-fill (batch_t *self)
-{
-    static const char *const levels[] = {"debug", "info", "info", "warn", "error"};
-    static const char *const services[] = {"cart", "search", "payment", "login"};
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < RECORDS; i++) {
-        self->offsets[i] = at;
-        at += (uint32_t)sprintf (
-            self->data + at,
-            "{\"ts\":\"2026-11-23T08:41:%02u.%06uZ\",\"level\":\"%s\",\"service\":\"%s\","
-            "\"user\":\"user-%05u\",\"latency_ms\":%u.%03u,\"status\":%u,\"path\":\"/api/v1/%s/"
-            "%u\","
-            "\"trace\":\"%08x%08x\",\"message\":\"the request was answered after looking it up in "
-            "the "
-            "cache\"}\n",
-            i % 60, i * 977 % 1000000, levels[i % 5], services[i % 4], i * 31 % 100000, i % 700,
-            i % 1000, 200 + i % 5, services[i % 4], i, i * 2654435761u, i * 40503u);
-    }
-    self->offsets[RECORDS] = at;
-    self->view = (mr_records_t){.data = self->data, .offsets = self->offsets, .count = RECORDS};
-}
+enum { RECORDS = BENCH_RECORDS };
+typedef bench_batch_t batch_t;
 
 static uint64_t
 read_all (mr_json_t *json, const batch_t *batch)
@@ -79,7 +51,7 @@ main (int argc, char **argv)
 {
     int64_t budget_ns = (argc > 1 ? atoi (argv[1]) : 1) * MR_NS_PER_S;
     static batch_t batch;
-    fill (&batch);
+    bench_fill (&batch);
     mr_json_t *json;
     mr_scan_t *scan;
     if (mr_json_new (&json) != MR_OK || mr_scan_new (&scan) != MR_OK) {
