@@ -1,0 +1,148 @@
+/* down, restart, scale, reopen: ask the launcher, and wait until it is true. */
+#include "launcher/cli.h"
+#include "launcher/client.h"
+#include "launcher/launch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CONTROL_TIMEOUT_MS = 120000, EXIT_MS = 10000 };
+
+static int64_t
+timeout_of (const mr_cli_t *cli, int64_t fallback_ms)
+{
+    return cli->timeout_ms > 0 ? cli->timeout_ms : fallback_ms;
+}
+
+/* Print what the launcher did for us so far. */
+static bool
+show_note (void *arg, const json_t *note)
+{
+    const char *text = json_string_value (json_object_get (note, "text"));
+    (void)arg;
+    if (text != NULL) {
+        printf ("%s\n", text);
+        fflush (stdout);
+    }
+    return true;
+}
+
+static int
+ask (const mr_cli_t *cli, const mr_plan_t *plan, json_t *request, int64_t timeout_ms)
+{
+    mr_error_t err;
+    json_t *answer = NULL;
+    mr_client_ask_t asked = {.request = request, .timeout_ms = timeout_ms, .note = show_note};
+    int code = mr_client_ask (plan, &asked, &answer, &err);
+    const char *text = answer != NULL ? mr_client_text (answer) : err.text;
+    if (text[0] != '\0') {
+        (void)mr_cli_fail (cli, code, "%s", text);
+    }
+    json_decref (answer);
+    return code;
+}
+
+static int
+ask_targets (const mr_cli_t *cli, const char *command)
+{
+    mr_plan_t plan;
+    int code = mr_cli_load (cli, NULL, &plan);
+    if (code != 0) {
+        return code;
+    }
+    json_t *targets = json_array ();
+    for (int i = 0; i < cli->word_count; i++) {
+        json_array_append_new (targets, json_string (cli->words[i]));
+    }
+    json_t *request = json_pack ("{s:s,s:o,s:b}", "command", command, "targets", targets, "now",
+                                 (int)cli->set[MR_CLI_NOW]);
+    return ask (cli, &plan, request, timeout_of (cli, CONTROL_TIMEOUT_MS));
+}
+
+int
+mr_cmd_restart (mr_cli_t *cli)
+{
+    return ask_targets (cli, "restart");
+}
+
+int
+mr_cmd_scale (mr_cli_t *cli)
+{
+    return ask_targets (cli, "scale");
+}
+
+int
+mr_cmd_reopen (mr_cli_t *cli)
+{
+    mr_plan_t plan;
+    int code = mr_cli_load (cli, NULL, &plan);
+    if (code != 0) {
+        return code;
+    }
+    return ask (cli, &plan, json_pack ("{s:s}", "command", "reopen"),
+                timeout_of (cli, CONTROL_TIMEOUT_MS));
+}
+
+/* ---- down ---- */
+
+static void
+count_alive (const mr_worker_info_t *info, void *arg)
+{
+    *(int *)arg += info->alive;
+}
+
+static void
+sweep_dead (const mr_worker_info_t *info, void *arg)
+{
+    mr_error_t err;
+    if (!info->alive && mr_worker_sweep (arg, info->name, &err) == MR_SYSTEM) {
+        (void)mr_cli_fail (NULL, 0, "%s", err.text);
+    }
+}
+
+/* What runs without a launcher gets one that only takes it down. False: nothing runs. */
+static bool
+find_launcher (const mr_cli_t *cli, mr_plan_t *plan, int *ret_code)
+{
+    mr_worker_info_t info;
+    mr_error_t err;
+    int alive = 0;
+    *ret_code = MR_EXIT_OK;
+    if (mr_client_launcher (plan, &info)) {
+        return true;
+    }
+    if (mr_worker_each (plan->run_dir, count_alive, &alive, NULL) != MR_OK || alive == 0) {
+        (void)!mr_worker_each (plan->run_dir, sweep_dead, plan->run_dir, NULL);
+        printf ("nothing runs in %s\n", plan->run_dir);
+        return false;
+    }
+    mr_launch_t launch = {.plan = plan, .adopt_only = true};
+    mr_status_t status = mr_launch (&launch, &err);
+    if (status != MR_OK) {
+        *ret_code = mr_cli_fail (cli, mr_cli_code (status), "%s", err.text);
+        return false;
+    }
+    mr_child_release (&launch.child);
+    return true;
+}
+
+int
+mr_cmd_down (mr_cli_t *cli)
+{
+    mr_plan_t plan;
+    int code = mr_cli_load (cli, NULL, &plan);
+    if (code != 0 || !find_launcher (cli, &plan, &code)) {
+        return code;
+    }
+    json_t *request = json_pack ("{s:s,s:b}", "command", "down", "now", (int)cli->set[MR_CLI_NOW]);
+    /* Each stage may need its grace beyond stop_timeout. */
+    code = ask (cli, &plan, request, timeout_of (cli, 4 * plan.limits.stop_timeout_ms + EXIT_MS));
+    if (code != MR_EXIT_OK) {
+        return code;
+    }
+    if (!mr_client_wait_gone (&plan, "launcher", EXIT_MS)) {
+        return mr_cli_fail (cli, MR_EXIT_TIMEOUT, "the workers are gone, the launcher is not");
+    }
+    printf ("the chain is down\n");
+    return MR_EXIT_OK;
+}

@@ -1,0 +1,13 @@
+/* scalefile: what `scale` changed, kept in RUN/launcher.scale for the launcher that comes after one
+ * that died. Gone after `down`: a fresh start follows the configuration. */
+#ifndef MR_LAUNCHER_SCALEFILE_H
+#define MR_LAUNCHER_SCALEFILE_H
+
+#include "launcher/plan.h"
+
+/* Failures are logged: the launcher works without the file. */
+void mr_scalefile_write (const mr_plan_t *plan);
+void mr_scalefile_read (mr_plan_t *plan);
+void mr_scalefile_remove (const mr_plan_t *plan);
+
+#endif

@@ -1,0 +1,17 @@
+/* textfile: small questions to log files. Thread safe. */
+#ifndef MR_LAUNCHER_TEXTFILE_H
+#define MR_LAUNCHER_TEXTFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Size in bytes; 0 when there is no such file. */
+int64_t mr_textfile_size (const char *path);
+
+/* The last line that is not blank and begins at or after `from` (a file shorter than that was
+ * replaced: the whole of it counts), without its newline, cut to fit.
+ * Returns whether there is one; ret_line is untouched otherwise. */
+bool mr_textfile_last_line (const char *path, int64_t from, char *ret_line, size_t capacity);
+
+#endif
