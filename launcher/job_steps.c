@@ -56,6 +56,44 @@ up_stage (const mr_plan_t *plan, int position, int *ret_first, int *ret_end)
     return position == 0 ? "monitor" : plan->stages[plan->stage_count - position].name;
 }
 
+/* Whether waiting longer for it would tell us more. One that died on the way up has to stay for a
+ * while before it counts as running. */
+static bool
+is_settled (const mr_unit_t *unit)
+{
+    int64_t ready_ns = mr_clock_mono_ns () - unit->policy.ready_ns;
+    switch (unit->policy.state) {
+    case MR_POLICY_RUNNING:
+        return unit->policy.failures == 0 || ready_ns >= MR_POLICY_STEADY_MS * MR_NS_PER_MS;
+    case MR_POLICY_GIVEN_UP:
+    case MR_POLICY_STOPPED:
+        return true;
+    case MR_POLICY_STARTING:
+    case MR_POLICY_DRAINING:
+    case MR_POLICY_BACKING_OFF:
+    case MR_POLICY_STATES:
+        break;
+    }
+    return false;
+}
+
+/* All stages were up once: are they still? */
+static bool
+up_result (mr_job_t *job, const mr_roster_t *roster)
+{
+    for (int i = 0; i < roster->count; i++) {
+        if (roster->units[i]->policy.wanted && !is_settled (roster->units[i])) {
+            return false;
+        }
+    }
+    for (int i = 0; i < roster->count; i++) {
+        if (roster->units[i]->policy.state == MR_POLICY_GIVEN_UP) {
+            blame (job, roster->units[i]);
+        }
+    }
+    return true;
+}
+
 bool
 mr_job_step_up (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster)
 {
@@ -83,16 +121,10 @@ mr_job_step_up (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster)
             return false;
         }
         tell_stage (roster, stage, running, end - first);
-        for (int slot = first; slot < end; slot++) {
-            const mr_unit_t *unit = mr_roster_find (roster, stage, slot);
-            if (unit != NULL && unit->policy.state == MR_POLICY_GIVEN_UP) {
-                blame (job, unit);
-            }
-        }
         job->position++;
         job->issued = false;
     }
-    return true;
+    return up_result (job, roster);
 }
 
 /* What is left of stop_timeout for the whole chain, but for each stage at least a part of it, so

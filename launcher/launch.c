@@ -84,7 +84,7 @@ mr_launch (mr_launch_t *launch, mr_error_t *err)
     (void)poll (&gone, 1, READY_MS);
     (void)!mr_child_reap (&launch->child, &code, &signal);
     mr_child_release (&launch->child);
-    (void)mr_textfile_last_line (stderr_path, from, line, sizeof line);
+    (void)mr_textfile_last_words (stderr_path, from, line, sizeof line);
     mr_error_set (err, "%s", line);
     return code == MR_EXIT_CONFIG ? MR_CONFIG : code == MR_EXIT_TEMPORARY ? MR_AGAIN : MR_SYSTEM;
 }

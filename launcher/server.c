@@ -17,6 +17,7 @@ typedef struct request {
 struct mr_server {
     zsock_t *socket;
     mr_loop_t *loop;
+    char path[PATH_MAX + 16]; /* of the socket; "" until it is bound */
     int watch;
     mr_server_fn *fn;
     void *arg;
@@ -146,6 +147,7 @@ mr_server_new (const char *run_dir, mr_loop_t *loop, mr_server_t **ret_server, m
         mr_server_destroy (&self);
         return MR_SYSTEM;
     }
+    snprintf (self->path, sizeof self->path, "%s/launcher.ipc", run_dir);
     self->watch = mr_loop_add (loop, mr_loop_socket (zsock_resolve (self->socket)), ZMQ_POLLIN,
                                on_input, self);
     *ret_server = self;
@@ -173,6 +175,9 @@ mr_server_destroy (mr_server_t **self_p)
         mr_loop_remove (self->loop, self->watch);
     }
     zsock_destroy (&self->socket);
+    if (self->path[0] != '\0') {
+        unlink (self->path); /* libzmq leaves it; we still hold the launcher's lock */
+    }
     json_decref (self->notes);
     free (self);
     *self_p = NULL;

@@ -9,9 +9,10 @@
 /* Size in bytes; 0 when there is no such file. */
 int64_t mr_textfile_size (const char *path);
 
-/* The last line that is not blank and begins at or after `from` (a file shorter than that was
- * replaced: the whole of it counts), without its newline, cut to fit.
+/* What a program said last, at or after `from` (a file shorter than that was replaced: the whole of
+ * it counts): its last line that is an error or a warning in the format of base/log.h, without
+ * time, level and name; else its last line that is not blank. Cut to fit.
  * Returns whether there is one; ret_line is untouched otherwise. */
-bool mr_textfile_last_line (const char *path, int64_t from, char *ret_line, size_t capacity);
+bool mr_textfile_last_words (const char *path, int64_t from, char *ret_line, size_t capacity);
 
 #endif

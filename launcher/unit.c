@@ -91,10 +91,10 @@ find_reason (mr_unit_t *self)
     char path[PATH_BYTES];
     char line[MR_UNIT_REASON_BYTES - 80] = "";
     file_path (self, "stderr", path);
-    bool said = mr_textfile_last_line (path, self->stderr_at, line, sizeof line);
+    bool said = mr_textfile_last_words (path, self->stderr_at, line, sizeof line);
     if (!said) {
         file_path (self, "log", path);
-        said = mr_textfile_last_line (path, self->log_at, line, sizeof line);
+        said = mr_textfile_last_words (path, self->log_at, line, sizeof line);
     }
     char how[64];
     if (self->late) {

@@ -1,0 +1,168 @@
+"""A pipeline in a private directory, run by the real millrace and millrace-launcher.
+
+The stages are fakes (tests/support/fake_stage.py) unless a test asks for the real ones.
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+BIN = os.environ["MILLRACE_BIN"]
+SUPPORT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support")
+STAGES = ["ingest", "processor", "metrics", "exporter"]
+DEADLINE_S = 60
+
+
+def wait_for(fact, what, deadline_s=DEADLINE_S):
+    """The first true value of fact(), or an assertion with `what` when there is none in time."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = fact()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
+        time.sleep(0.02)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as source:
+            return source.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+class Chain:
+    """One pipeline. close() kills what is left of it."""
+
+    def __init__(self, workers=None, stop_timeout="10s", user=None, real=False, extra=""):
+        self.folder = tempfile.mkdtemp(prefix="mr-launcher-", dir="/tmp")
+        self.user = user
+        self.bin = os.path.join(self.folder, "bin")
+        self.run_dir = os.path.join(self.folder, "run")
+        self.config = os.path.join(self.folder, "millrace.ini")
+        self.port = free_port()
+        self.fakes = {}
+        self.processes = []
+        self._install(real)
+        counts = {"processor": 2, **(workers or {})}
+        sections = "".join(f"[{stage}]\nworkers = {counts.get(stage, 1)}\n"
+                           + ("pull = ipc://run/in{slot}\n" if stage == "ingest" else "")
+                           for stage in STAGES)
+        with open(self.config, "w", encoding="utf-8") as out:
+            out.write(f"[pipeline]\nname = test\nstop_timeout = {stop_timeout}\n"
+                      f"start_timeout = 30s\n{sections}"
+                      f"[monitor]\nhttp = 127.0.0.1:{self.port}\n"
+                      "[sink out]\ntype = file\npath = out.jsonl\n" + extra)
+        if user:
+            subprocess.run(["chown", "-R", user, self.folder], check=True)
+        os.chmod(self.folder, 0o755)
+
+    def _install(self, real):
+        os.mkdir(self.bin)
+        names = ["millrace", "millrace-launcher", "millrace-monitor"]
+        names += [f"millrace-{stage}" for stage in STAGES] if real else []
+        for name in names:
+            shutil.copy(os.path.join(BIN, name), self.bin)
+        if not real:
+            for stage in STAGES:
+                shutil.copy(os.path.join(SUPPORT, "fake_stage.py"),
+                            os.path.join(self.bin, f"millrace-{stage}"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        for pid in list(self.pids().values()):
+            if pid and is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def misbehave(self, name, **how):
+        """How a fake worker or stage behaves from its next start on; nothing: well."""
+        self.fakes.pop(name, None)
+        if how:
+            self.fakes[name] = how
+        path = os.path.join(self.folder, "fake.json")
+        with open(path + ".new", "w", encoding="utf-8") as out:
+            json.dump(self.fakes, out)
+        os.chmod(path + ".new", 0o644)
+        os.rename(path + ".new", path)
+
+    def command(self, *words):
+        prefix = ["setpriv", "--reuid", self.user, "--clear-groups"] if self.user else []
+        return prefix + [os.path.join(self.bin, "millrace"), *words]
+
+    def millrace(self, *words, code=0, deadline_s=DEADLINE_S):
+        """Run one command to its end; its exit code must be `code`."""
+        done = subprocess.run(self.command(*words, "-c", self.config), capture_output=True,
+                              text=True, timeout=deadline_s, check=False,
+                              stdin=subprocess.DEVNULL)
+        assert code in (done.returncode, None), (words, done.returncode, done.stdout, done.stderr)
+        return done
+
+    def start(self, *words, **options):
+        """Run one command in the background."""
+        process = subprocess.Popen(self.command(*words, "-c", self.config), text=True,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, **options)
+        self.processes.append(process)
+        return process
+
+    def start_worker(self, stage, slot):
+        """Start a stage by hand, without the launcher."""
+        process = subprocess.Popen(
+            [os.path.join(self.bin, f"millrace-{stage}"), "-c", self.config, "-n", str(slot)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.processes.append(process)
+        return process
+
+    def up(self):
+        return self.millrace("up", "--detach")
+
+    def status(self):
+        """Worker name -> its row of `status --json`."""
+        whole = json.loads(self.millrace("status", "--json").stdout)
+        return {row["name"]: row for row in whole["workers"]}
+
+    def states(self):
+        return {name: row["state"] for name, row in self.status().items()}
+
+    def pids(self):
+        """Worker name -> pid, from the lock files alone."""
+        found = {}
+        if not os.path.isdir(self.run_dir):
+            return found
+        for entry in os.listdir(self.run_dir):
+            if entry.endswith(".lock"):
+                try:
+                    with open(os.path.join(self.run_dir, entry), encoding="utf-8") as source:
+                        match = re.match(r"pid=(\d+) ", source.read())
+                except FileNotFoundError:
+                    continue
+                if match:
+                    found[entry[:-5]] = int(match[1])
+        return found
+
+    def wait_state(self, name, state):
+        wait_for(lambda: self.states().get(name) == state, f"{name} is {state}: {self.states()}")
+
+    def leftovers(self):
+        return sorted(os.listdir(self.run_dir)) if os.path.isdir(self.run_dir) else []
