@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* "shop: 12,345 records/s, 512 in flight, held back by exporter; ingest 1/1, processor 2/2, …". */
+/* "12,345 records/s, 512 in flight, held back by exporter | ingest 1, processor 1 of 2". */
 void mr_summary_line (const mr_config_t *config, const mr_plan_t *plan, char *ret_line,
                       size_t capacity);
 

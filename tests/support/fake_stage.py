@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A worker without records, for tests of the launcher: takes its lock, says that it is ready, waits.
+"""A worker without records, for tests of the launcher: takes its lock, says it is ready, waits.
 
 Installed as millrace-STAGE beside the real launcher. fake.json beside the configuration says how a
 worker misbehaves, by worker or by stage: {"processor": {"exit": 1}, "ingest.0": {"deaf": true}}.

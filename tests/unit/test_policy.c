@@ -82,91 +82,92 @@ typedef struct expectation {
     mr_policy_action_t action;
 } expectation_t;
 
-#define TO(state, what) \
-    { \
+#define TO(state, what)                     \
+    {                                       \
         MR_POLICY_##state, MR_POLICY_##what \
     }
 
 /* Every state under every event; EXITED is a crash with code 1 of a fresh worker. */
-static const expectation_t expected[MR_POLICY_STATES][MR_POLICY_EVENTS] = {
-    [MR_POLICY_STOPPED] =
-        {
-            [MR_POLICY_START] = TO (STARTING, SPAWN),
-            [MR_POLICY_STOP] = TO (STOPPED, NONE),
-            [MR_POLICY_STOP_NOW] = TO (STOPPED, NONE),
-            [MR_POLICY_RESTART] = TO (STARTING, SPAWN),
-            [MR_POLICY_RESTART_NOW] = TO (STARTING, SPAWN),
-            [MR_POLICY_ADOPT] = TO (STARTING, NONE),
-            [MR_POLICY_READY] = TO (RUNNING, NONE),
-            [MR_POLICY_WORKED] = TO (STOPPED, NONE),
-            [MR_POLICY_EXITED] = TO (STOPPED, NONE),
-            [MR_POLICY_TICK] = TO (STOPPED, NONE),
-        },
-    [MR_POLICY_STARTING] =
-        {
-            [MR_POLICY_START] = TO (STARTING, NONE),
-            [MR_POLICY_STOP] = TO (DRAINING, TERM),
-            [MR_POLICY_STOP_NOW] = TO (DRAINING, KILL),
-            [MR_POLICY_RESTART] = TO (DRAINING, TERM),
-            [MR_POLICY_RESTART_NOW] = TO (DRAINING, KILL),
-            [MR_POLICY_ADOPT] = TO (STARTING, NONE),
-            [MR_POLICY_READY] = TO (RUNNING, NONE),
-            [MR_POLICY_WORKED] = TO (STARTING, NONE),
-            [MR_POLICY_EXITED] = TO (BACKING_OFF, NONE),
-            [MR_POLICY_TICK] = TO (STARTING, NONE),
-        },
-    [MR_POLICY_RUNNING] =
-        {
-            [MR_POLICY_START] = TO (RUNNING, NONE),
-            [MR_POLICY_STOP] = TO (DRAINING, TERM),
-            [MR_POLICY_STOP_NOW] = TO (DRAINING, KILL),
-            [MR_POLICY_RESTART] = TO (DRAINING, TERM),
-            [MR_POLICY_RESTART_NOW] = TO (DRAINING, KILL),
-            [MR_POLICY_ADOPT] = TO (RUNNING, NONE),
-            [MR_POLICY_READY] = TO (RUNNING, NONE),
-            [MR_POLICY_WORKED] = TO (RUNNING, NONE),
-            [MR_POLICY_EXITED] = TO (BACKING_OFF, NONE),
-            [MR_POLICY_TICK] = TO (RUNNING, NONE),
-        },
-    [MR_POLICY_DRAINING] =
-        {
-            [MR_POLICY_START] = TO (DRAINING, NONE),
-            [MR_POLICY_STOP] = TO (DRAINING, NONE),
-            [MR_POLICY_STOP_NOW] = TO (DRAINING, KILL),
-            [MR_POLICY_RESTART] = TO (DRAINING, NONE),
-            [MR_POLICY_RESTART_NOW] = TO (DRAINING, KILL),
-            [MR_POLICY_ADOPT] = TO (DRAINING, NONE),
-            [MR_POLICY_READY] = TO (DRAINING, NONE),
-            [MR_POLICY_WORKED] = TO (DRAINING, NONE),
-            [MR_POLICY_EXITED] = TO (STOPPED, NONE),
-            [MR_POLICY_TICK] = TO (DRAINING, NONE),
-        },
-    [MR_POLICY_BACKING_OFF] =
-        {
-            [MR_POLICY_START] = TO (STARTING, SPAWN),
-            [MR_POLICY_STOP] = TO (STOPPED, NONE),
-            [MR_POLICY_STOP_NOW] = TO (STOPPED, NONE),
-            [MR_POLICY_RESTART] = TO (STARTING, SPAWN),
-            [MR_POLICY_RESTART_NOW] = TO (STARTING, SPAWN),
-            [MR_POLICY_ADOPT] = TO (STARTING, NONE),
-            [MR_POLICY_READY] = TO (RUNNING, NONE),
-            [MR_POLICY_WORKED] = TO (BACKING_OFF, NONE),
-            [MR_POLICY_EXITED] = TO (BACKING_OFF, NONE),
-            [MR_POLICY_TICK] = TO (BACKING_OFF, NONE),
-        },
-    [MR_POLICY_GIVEN_UP] =
-        {
-            [MR_POLICY_START] = TO (STARTING, SPAWN),
-            [MR_POLICY_STOP] = TO (STOPPED, NONE),
-            [MR_POLICY_STOP_NOW] = TO (STOPPED, NONE),
-            [MR_POLICY_RESTART] = TO (STARTING, SPAWN),
-            [MR_POLICY_RESTART_NOW] = TO (STARTING, SPAWN),
-            [MR_POLICY_ADOPT] = TO (STARTING, NONE),
-            [MR_POLICY_READY] = TO (RUNNING, NONE),
-            [MR_POLICY_WORKED] = TO (GIVEN_UP, NONE),
-            [MR_POLICY_EXITED] = TO (GIVEN_UP, NONE),
-            [MR_POLICY_TICK] = TO (GIVEN_UP, NONE),
-        },
+static const expectation_t expected[MR_POLICY_STATES][MR_POLICY_EVENTS] =
+    {
+        [MR_POLICY_STOPPED] =
+            {
+                [MR_POLICY_START] = TO (STARTING, SPAWN),
+                [MR_POLICY_STOP] = TO (STOPPED, NONE),
+                [MR_POLICY_STOP_NOW] = TO (STOPPED, NONE),
+                [MR_POLICY_RESTART] = TO (STARTING, SPAWN),
+                [MR_POLICY_RESTART_NOW] = TO (STARTING, SPAWN),
+                [MR_POLICY_ADOPT] = TO (STARTING, NONE),
+                [MR_POLICY_READY] = TO (RUNNING, NONE),
+                [MR_POLICY_WORKED] = TO (STOPPED, NONE),
+                [MR_POLICY_EXITED] = TO (STOPPED, NONE),
+                [MR_POLICY_TICK] = TO (STOPPED, NONE),
+            },
+        [MR_POLICY_STARTING] =
+            {
+                [MR_POLICY_START] = TO (STARTING, NONE),
+                [MR_POLICY_STOP] = TO (DRAINING, TERM),
+                [MR_POLICY_STOP_NOW] = TO (DRAINING, KILL),
+                [MR_POLICY_RESTART] = TO (DRAINING, TERM),
+                [MR_POLICY_RESTART_NOW] = TO (DRAINING, KILL),
+                [MR_POLICY_ADOPT] = TO (STARTING, NONE),
+                [MR_POLICY_READY] = TO (RUNNING, NONE),
+                [MR_POLICY_WORKED] = TO (STARTING, NONE),
+                [MR_POLICY_EXITED] = TO (BACKING_OFF, NONE),
+                [MR_POLICY_TICK] = TO (STARTING, NONE),
+            },
+        [MR_POLICY_RUNNING] =
+            {
+                [MR_POLICY_START] = TO (RUNNING, NONE),
+                [MR_POLICY_STOP] = TO (DRAINING, TERM),
+                [MR_POLICY_STOP_NOW] = TO (DRAINING, KILL),
+                [MR_POLICY_RESTART] = TO (DRAINING, TERM),
+                [MR_POLICY_RESTART_NOW] = TO (DRAINING, KILL),
+                [MR_POLICY_ADOPT] = TO (RUNNING, NONE),
+                [MR_POLICY_READY] = TO (RUNNING, NONE),
+                [MR_POLICY_WORKED] = TO (RUNNING, NONE),
+                [MR_POLICY_EXITED] = TO (BACKING_OFF, NONE),
+                [MR_POLICY_TICK] = TO (RUNNING, NONE),
+            },
+        [MR_POLICY_DRAINING] =
+            {
+                [MR_POLICY_START] = TO (DRAINING, NONE),
+                [MR_POLICY_STOP] = TO (DRAINING, NONE),
+                [MR_POLICY_STOP_NOW] = TO (DRAINING, KILL),
+                [MR_POLICY_RESTART] = TO (DRAINING, NONE),
+                [MR_POLICY_RESTART_NOW] = TO (DRAINING, KILL),
+                [MR_POLICY_ADOPT] = TO (DRAINING, NONE),
+                [MR_POLICY_READY] = TO (DRAINING, NONE),
+                [MR_POLICY_WORKED] = TO (DRAINING, NONE),
+                [MR_POLICY_EXITED] = TO (STOPPED, NONE),
+                [MR_POLICY_TICK] = TO (DRAINING, NONE),
+            },
+        [MR_POLICY_BACKING_OFF] =
+            {
+                [MR_POLICY_START] = TO (STARTING, SPAWN),
+                [MR_POLICY_STOP] = TO (STOPPED, NONE),
+                [MR_POLICY_STOP_NOW] = TO (STOPPED, NONE),
+                [MR_POLICY_RESTART] = TO (STARTING, SPAWN),
+                [MR_POLICY_RESTART_NOW] = TO (STARTING, SPAWN),
+                [MR_POLICY_ADOPT] = TO (STARTING, NONE),
+                [MR_POLICY_READY] = TO (RUNNING, NONE),
+                [MR_POLICY_WORKED] = TO (BACKING_OFF, NONE),
+                [MR_POLICY_EXITED] = TO (BACKING_OFF, NONE),
+                [MR_POLICY_TICK] = TO (BACKING_OFF, NONE),
+            },
+        [MR_POLICY_GIVEN_UP] =
+            {
+                [MR_POLICY_START] = TO (STARTING, SPAWN),
+                [MR_POLICY_STOP] = TO (STOPPED, NONE),
+                [MR_POLICY_STOP_NOW] = TO (STOPPED, NONE),
+                [MR_POLICY_RESTART] = TO (STARTING, SPAWN),
+                [MR_POLICY_RESTART_NOW] = TO (STARTING, SPAWN),
+                [MR_POLICY_ADOPT] = TO (STARTING, NONE),
+                [MR_POLICY_READY] = TO (RUNNING, NONE),
+                [MR_POLICY_WORKED] = TO (GIVEN_UP, NONE),
+                [MR_POLICY_EXITED] = TO (GIVEN_UP, NONE),
+                [MR_POLICY_TICK] = TO (GIVEN_UP, NONE),
+            },
 };
 
 START_TEST (test_every_event_in_every_state_does_what_the_table_says)
@@ -178,8 +179,8 @@ START_TEST (test_every_event_in_every_state_does_what_the_table_says)
             mr_policy_action_t action = event == MR_POLICY_EXITED
                                             ? die (&policy, 1, 0)
                                             : step (&policy, (mr_policy_event_t)event);
-            ck_assert_msg (policy.state == expected[state][event].next
-                               && action == expected[state][event].action,
+            ck_assert_msg (policy.state == expected[state][event].next &&
+                               action == expected[state][event].action,
                            "state %s, event %d: went to %s, action %d",
                            mr_policy_state_name ((mr_policy_state_t)state), event,
                            mr_policy_state_name (policy.state), (int)action);
