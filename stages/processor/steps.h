@@ -12,7 +12,8 @@
  * way through any other value, or to an index that is not there, makes the record a dead letter
  * (set_failed, rename_failed). A record comes out as it went in but for what was changed: order of
  * keys, spelling of numbers, escapes and white space inside values stay; newlines outside strings
- * become spaces, and white space around the object goes.
+ * become spaces, and white space around the object goes. What steps add may nest deeper than a
+ * record may come in.
  *
  * Not thread safe. Memory grows with the largest batch and is kept. */
 #ifndef MR_STAGES_PROCESSOR_STEPS_H

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define COUNT(array) (sizeof (array) / sizeof (array)[0])
 
@@ -400,6 +403,32 @@ START_TEST (test_a_long_record_passes_many_nested_steps)
 }
 END_TEST
 
+#ifdef MR_CRASH_POINTS
+START_TEST (test_a_debug_crash_kills_the_process_at_its_record)
+{
+    void *page =
+        mmap (NULL, sizeof (uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne (page, MAP_FAILED);
+    volatile uint64_t *crumb = page;
+    pid_t child = fork ();
+    ck_assert_int_ge (child, 0);
+    if (child == 0) {
+        mr_steps_t *steps = make_steps (MR_PARSE_JSON, "debug_crash = n == 35");
+        mr_test_records_t batch;
+        fill (&batch);
+        mr_steps_output_t output;
+        mr_steps_input_t input = {.records = &batch.view, .crumb = crumb};
+        _exit (mr_steps_run (steps, &input, &output) == MR_OK ? 0 : 1);
+    }
+    int status = 0;
+    ck_assert_int_eq (waitpid (child, &status, 0), child);
+    ck_assert (WIFSIGNALED (status) && WTERMSIG (status) == SIGABRT);
+    ck_assert_uint_eq (*crumb, 35);
+    munmap (page, sizeof (uint64_t));
+}
+END_TEST
+#endif
+
 START_TEST (test_an_empty_batch_gives_an_empty_output)
 {
     mr_steps_t *steps = make_steps (MR_PARSE_JSON, "set = a = 1");
@@ -426,6 +455,9 @@ main (void)
         test_a_wrong_step_is_told_by_column_and_expectation,
         test_a_long_record_passes_many_nested_steps,
         test_an_empty_batch_gives_an_empty_output,
+#ifdef MR_CRASH_POINTS
+        test_a_debug_crash_kills_the_process_at_its_record,
+#endif
         NULL,
     };
     return mr_suite_run ("steps", tests);
