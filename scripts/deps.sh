@@ -50,4 +50,5 @@ if [ "$yes" = no ] && [ -t 0 ]; then
 fi
 apt_get=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
 "${apt_get[@]}" update
-"${apt_get[@]}" install -y --no-install-recommends "${missing[@]}"
+"${apt_get[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
+echo "installed ${#missing[@]} packages"

@@ -58,6 +58,7 @@ inside() {
 
 # From nothing to 200 records in the file, then Ctrl-C, and the audit must balance.
 run_demo() {
+    # shellcheck disable=SC2016  # expanded inside
     inside 'scripts/launch.sh --yes --demo >demo.log 2>&1 & demo=$!
         for ((i = 0; i < 360; i++)); do
             [ "$(cat build/demo/out/access.jsonl 2>/dev/null | wc -l)" -lt 200 ] || break
