@@ -134,7 +134,7 @@ static void
 answer_error (router_t *self, const waiting_t *to, const char *why)
 {
     mr_answer_t answer = {.type = MR_ANSWER_ERROR};
-    snprintf (answer.why, sizeof answer.why, "%s", why);
+    snprintf (answer.why, sizeof answer.why, "%.*s", (int)sizeof answer.why - 1, why);
     send_answer (self, to, &answer);
 }
 
