@@ -3,7 +3,7 @@
 # compare with runs.txt.
 #
 # small  every rule and every mutation, under a minute of CPU: what ctest runs.
-# large  the rows marked large: minutes to hours, and up to MODEL_MEMORY_MB (8000) each.
+# large  the rows marked large: about ten minutes, and up to MODEL_MEMORY_MB (8000) each.
 # MODEL  only the rows of this model (safety, recovery, ...).
 # show   MODEL [MACRO...]: the shortest failure of one model, step by step.
 #
