@@ -189,6 +189,21 @@ add_latency (mr_latency_t *sum, const mr_latency_t *from, bool quantiles)
     }
 }
 
+/* What a worker had in flight stays in flight after its death, until its successor speaks. */
+static bool
+is_latest (const mr_registry_t *self, const mr_life_t *life)
+{
+    const mr_stamp_t *own = &life->counters.stamp;
+    for (size_t i = 0; i < self->life_count; i++) {
+        const mr_stamp_t *other = &self->lives[i]->counters.stamp;
+        if (other->ts_ns > own->ts_ns && self->lives[i]->counters.has_ledger &&
+            strcmp (other->worker, own->worker) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 an_exporter_lives (const mr_registry_t *self)
 {
@@ -210,7 +225,7 @@ mr_registry_pipeline (const mr_registry_t *self, mr_pipeline_t *ret_pipeline)
         const mr_life_t *life = self->lives[i];
         bool lives = mr_registry_lives (self, life);
         if (life->counters.has_ledger) {
-            mr_ledger_add (&sum.ledger, &life->counters.ledger, lives);
+            mr_ledger_add (&sum.ledger, &life->counters.ledger, is_latest (self, life));
         }
         if (life->counters.has_latency) {
             add_latency (&sum.latency, &life->counters.latency, lives || !living_only);

@@ -52,7 +52,7 @@ typedef struct mr_operation {
 
 /* The whole pipeline, in records. */
 typedef struct mr_pipeline {
-    mr_ledger_t ledger;   /* in flight: of living ingest workers */
+    mr_ledger_t ledger;   /* in flight: of the latest life of each ingest worker */
     uint64_t completed;   /* exported + filtered */
     uint64_t failed;      /* dead */
     mr_latency_t latency; /* quantiles: the highest of the living exporters' */

@@ -167,19 +167,19 @@ START_TEST (test_every_member_of_counters_is_needed_and_checked)
 END_TEST
 
 static void
-ledger (mr_registry_t *registry, uint64_t incarnation, const char *numbers)
+ledger (mr_registry_t *registry, unsigned incarnation, const char *numbers)
 {
     ck_assert_int_eq (
         mr_test_event (registry, "counters.ingest.0",
-                       "{'domain':'ingest','worker':'ingest.0','incarnation':'%016llx','event_seq':"
-                       "1,'ts':'2026-11-23T08:41:38Z','pid':1,'slot':0,'state':'running',"
+                       "{'domain':'ingest','worker':'ingest.0','incarnation':'%016x','event_seq':"
+                       "1,'ts':'2026-11-23T08:41:%02uZ','pid':1,'slot':0,'state':'running',"
                        "'uptime_ms':1,'blocked_ms':0,'callback_failures':0,'operations':{},"
                        "'ledger':{%s}}",
-                       (unsigned long long)incarnation, numbers),
+                       incarnation, incarnation, numbers),
         MR_OK);
 }
 
-START_TEST (test_the_pipeline_sums_ledgers_and_only_living_ones_are_in_flight)
+START_TEST (test_the_pipeline_sums_ledgers_and_the_latest_life_is_in_flight)
 {
     mr_registry_t *registry = mr_test_registry ();
     mr_pipeline_t pipeline;
@@ -191,8 +191,6 @@ START_TEST (test_the_pipeline_sums_ledgers_and_only_living_ones_are_in_flight)
     ledger (registry, 2,
             "'received':10,'exported':4,'filtered':1,'dead':1,'dropped':0,"
             "'in_flight':4");
-    mr_worker_info_t lock = mr_test_lock ("ingest.0", 2);
-    ck_assert_int_eq (mr_registry_workers (registry, &lock, 1), MR_OK);
     mr_registry_pipeline (registry, &pipeline);
     ck_assert_uint_eq (pipeline.ledger.received, 110);
     ck_assert_uint_eq (pipeline.completed, 75);
@@ -293,7 +291,7 @@ main (void)
         test_gaps_are_counted_per_worker_and_only_while_listening,
         test_malformed_events_are_counted_and_change_nothing,
         test_every_member_of_counters_is_needed_and_checked,
-        test_the_pipeline_sums_ledgers_and_only_living_ones_are_in_flight,
+        test_the_pipeline_sums_ledgers_and_the_latest_life_is_in_flight,
         test_workers_are_listed_in_the_order_of_the_flow,
         test_rates_are_growth_over_the_last_seconds,
         test_quantiles_are_those_of_the_last_thousand,
