@@ -14,6 +14,7 @@ BEGIN {
     allowed["common/base/"] = "^common/base/"
     allowed["common/wire/"] = "^common/(base|wire)/"
     allowed["common/record/"] = "^common/(base|wire|record)/"
+    allowed["common/delivery/"] = "^common/(base|wire|delivery)/"
     allowed["common/runtime/"] = "^common/(base|wire|record|runtime)/"
 
     # Where a third-party header may be used. One that is not listed, nor in libc, is refused.

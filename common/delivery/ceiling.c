@@ -1,0 +1,94 @@
+#include "common/delivery/ceiling.h"
+
+#include "common/base/bootid.h"
+#include "common/base/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CEILING_MAGIC UINT64_C (0x31474e494c494543) /* "CEILING1" */
+
+typedef struct layout {
+    uint64_t magic;
+    uint64_t ceiling;
+    char boot_id[MR_BOOT_ID_BYTES];
+    uint64_t check; /* hash of all before */
+} layout_t;
+
+mr_status_t
+mr_ceiling_open (const char *dir, uint64_t *next_seq, uint64_t *ret_ceiling, mr_error_t *err)
+{
+    char path[PATH_MAX + 16];
+    snprintf (path, sizeof path, "%s/ceiling", dir);
+    int fd = open (path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        if (errno != ENOENT) {
+            return mr_error_errno (err, "cannot open %s", path);
+        }
+        *ret_ceiling = 0; /* none was given out yet */
+        return MR_OK;
+    }
+    layout_t layout = {0};
+    ssize_t bytes = read (fd, &layout, sizeof layout);
+    close (fd);
+    if (bytes != (ssize_t)sizeof layout || layout.magic != CEILING_MAGIC ||
+        layout.check != mr_hash64 (&layout, offsetof (layout_t, check))) {
+        mr_error_set (err, "%s is broken; restore it, or move the whole journal away to begin anew",
+                      path);
+        return MR_INVALID;
+    }
+    char boot_id[MR_BOOT_ID_BYTES];
+    mr_boot_id (boot_id);
+    if (memcmp (boot_id, layout.boot_id, sizeof boot_id) != 0 && *next_seq <= layout.ceiling) {
+        *next_seq = layout.ceiling + 1;
+    }
+    *ret_ceiling = layout.ceiling;
+    return MR_OK;
+}
+
+static int
+write_durably (const char *path, const layout_t *layout)
+{
+    int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        return -1;
+    }
+    int failed = write (fd, layout, sizeof *layout) != (ssize_t)sizeof *layout || fsync (fd) != 0;
+    close (fd);
+    return failed ? -1 : 0;
+}
+
+static int
+sync_directory (const char *dir)
+{
+    int fd = open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int failed = fd < 0 || fsync (fd) != 0;
+    if (fd >= 0) {
+        close (fd);
+    }
+    return failed ? -1 : 0;
+}
+
+mr_status_t
+mr_ceiling_raise (const char *dir, uint64_t ceiling, uint64_t *ret_ceiling, mr_error_t *err)
+{
+    layout_t layout = {.magic = CEILING_MAGIC, .ceiling = ceiling};
+    mr_boot_id (layout.boot_id);
+    layout.check = mr_hash64 (&layout, offsetof (layout_t, check));
+    char path[PATH_MAX + 16];
+    char made[PATH_MAX + 16];
+    snprintf (path, sizeof path, "%s/ceiling", dir);
+    snprintf (made, sizeof made, "%s/ceiling.new", dir);
+    if (write_durably (made, &layout) != 0 || rename (made, path) != 0 ||
+        sync_directory (dir) != 0) {
+        (void)mr_error_errno (err, "cannot write %s", path);
+        return MR_AGAIN;
+    }
+    *ret_ceiling = ceiling;
+    return MR_OK;
+}

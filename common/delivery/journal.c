@@ -1,0 +1,348 @@
+#include "common/delivery/journal.h"
+
+#include "common/base/clock.h"
+#include "common/base/crashpoint.h"
+#include "common/base/seglog.h"
+#include "common/base/seglog_reader.h"
+#include "common/delivery/ceiling.h"
+#include "common/delivery/dirlock.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATE_MAGIC UINT32_C (0x4c4e524a) /* "JRNL" */
+
+enum { POOL_SEGMENTS = 8, TRAILER_LIMIT = 8 << 20 };
+
+/* A segment's snapshot; the caller's state follows. */
+typedef struct state_head {
+    uint32_t magic;
+    uint32_t version;
+    uint64_t next_seq;
+    uint64_t top_seq;
+    uint64_t received;
+    uint64_t watermark;
+} state_head_t;
+
+struct mr_journal {
+    char dir[PATH_MAX];
+    int lock_fd;
+    mr_seglog_t *log;
+    mr_journal_state_t state;
+    uint64_t next_seq;
+    uint64_t top_seq;
+    uint64_t received;
+    uint64_t watermark; /* as last written */
+    uint64_t ceiling;   /* seqs up to here may be given out */
+    _Atomic uint64_t synced_seq;
+    _Atomic uint64_t appended_seq;
+};
+
+void
+mr_journal_path (const char *data_dir, int slot, char *ret_path)
+{
+    int bytes = snprintf (ret_path, PATH_MAX, "%s/ingest.%d.journal", data_dir, slot);
+    MR_ASSERT (bytes > 0 && bytes < PATH_MAX); /* the configuration bounds data_dir */
+}
+
+/* ---- state: snapshot and the frames behind it ---- */
+
+static mr_status_t
+snapshot (void *arg, mr_buffer_t *out)
+{
+    mr_journal_t *self = arg;
+    state_head_t head = {
+        .magic = STATE_MAGIC,
+        .version = 1,
+        .next_seq = self->next_seq,
+        .top_seq = self->top_seq,
+        .received = self->received,
+        .watermark = self->watermark,
+    };
+    mr_status_t status = mr_buffer_append (out, &head, sizeof head);
+    return status == MR_OK ? self->state.save (self->state.arg, out) : status;
+}
+
+static mr_status_t
+load_snapshot (mr_journal_t *self, const mr_buffer_t *text, mr_error_t *err)
+{
+    state_head_t head = {0};
+    if (text->size >= sizeof head) {
+        memcpy (&head, text->data, sizeof head);
+    }
+    if (head.magic != STATE_MAGIC || head.version != 1 ||
+        self->state.load (self->state.arg, text->data + sizeof head, text->size - sizeof head) !=
+            MR_OK) {
+        mr_error_set (err,
+                      "%s: the snapshot of a segment is broken; restore it or move the journal "
+                      "away to begin a new one",
+                      self->dir);
+        return MR_INVALID;
+    }
+    self->next_seq = head.next_seq;
+    self->top_seq = head.top_seq;
+    self->received = head.received;
+    self->watermark = head.watermark;
+    return MR_OK;
+}
+
+static mr_status_t
+apply_frame (mr_journal_t *self, const mr_seglog_frame_t *frame)
+{
+    if (frame->type == MR_SEGLOG_CONTROL) {
+        if (frame->flags == MR_JOURNAL_WATERMARK) {
+            self->watermark = frame->words[0];
+        }
+        return MR_OK;
+    }
+    uint64_t frame_bytes = frame->words[MR_JOURNAL_WORD_FRAME_BYTES];
+    self->top_seq = frame->words[MR_JOURNAL_WORD_SEQ];
+    self->next_seq = self->top_seq + 1;
+    self->received = frame->words[MR_JOURNAL_WORD_TOTAL];
+    if (frame_bytes > frame->payload_bytes) {
+        return MR_INVALID;
+    }
+    return self->state.apply (self->state.arg, frame->payload + frame_bytes,
+                              frame->payload_bytes - frame_bytes);
+}
+
+static mr_status_t
+read_state (mr_journal_t *self, mr_error_t *err)
+{
+    mr_buffer_t text;
+    mr_buffer_init (&text, MR_SEGLOG_SNAPSHOT_MAX);
+    uint64_t from = 0;
+    mr_status_t status = mr_seglog_snapshot (self->log, &text, &from, err);
+    if (status == MR_OK) {
+        status = load_snapshot (self, &text, err);
+    } else if (status == MR_CLOSED) {
+        status = MR_OK;
+    }
+    mr_buffer_release (&text);
+    mr_seglog_reader_t *reader = NULL;
+    mr_seglog_reader_options_t options = {.dir = self->dir, .position = from};
+    if (status == MR_OK) {
+        status = mr_seglog_reader_new (&options, &reader, err);
+    }
+    while (status == MR_OK) {
+        mr_seglog_frame_t frame;
+        unsigned count;
+        status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
+        if (status == MR_OK) {
+            status = apply_frame (self, &frame);
+        }
+    }
+    mr_seglog_reader_destroy (&reader);
+    return status == MR_AGAIN ? MR_OK : status;
+}
+
+/* ---- open ---- */
+
+static mr_status_t
+open_log (mr_journal_t *self, uint64_t segment_bytes, mr_error_t *err)
+{
+    mr_seglog_options_t options = {
+        .dir = self->dir,
+        .kind = MR_JOURNAL_KIND,
+        .segment_bytes = segment_bytes,
+        .max_payload_bytes = MR_BATCH_MAX_BYTES + TRAILER_LIMIT,
+        .pool_segments = POOL_SEGMENTS,
+        .index_frames = MR_SEGLOG_INDEX_MAX,
+        .index_word = MR_JOURNAL_WORD_SEQ,
+        .snapshot = snapshot,
+        .arg = self,
+    };
+    return mr_seglog_open (&options, &self->log, err);
+}
+
+mr_status_t
+mr_journal_open (const mr_journal_options_t *options, mr_journal_t **ret_journal, mr_error_t *err)
+{
+    mr_journal_t *self = calloc (1, sizeof *self);
+    if (self == NULL) {
+        return mr_error_errno (err, "journal");
+    }
+    self->lock_fd = -1;
+    self->next_seq = 1;
+    self->state = options->state;
+    mr_journal_path (options->data_dir, options->slot, self->dir);
+    mr_status_t status = mr_dirlock_take (self->dir, options->lock_wait_ms, &self->lock_fd, err);
+    if (status == MR_OK) {
+        status = open_log (self, options->segment_bytes, err);
+    }
+    if (status == MR_OK) {
+        status = read_state (self, err);
+    }
+    if (status == MR_OK) {
+        status = mr_ceiling_open (self->dir, &self->next_seq, &self->ceiling, err);
+    }
+    if (status != MR_OK) {
+        mr_journal_close (&self);
+        return status;
+    }
+    atomic_store (&self->appended_seq, self->top_seq);
+    atomic_store (&self->synced_seq, 0);
+    *ret_journal = self;
+    return MR_OK;
+}
+
+void
+mr_journal_close (mr_journal_t **self_p)
+{
+    mr_journal_t *self = *self_p;
+    if (self != NULL) {
+        mr_seglog_close (&self->log);
+        mr_dirlock_release (self->lock_fd);
+        free (self);
+        *self_p = NULL;
+    }
+}
+
+mr_journal_info_t
+mr_journal_info (const mr_journal_t *self)
+{
+    return (mr_journal_info_t){
+        .id = mr_seglog_id (self->log),
+        .next_seq = self->next_seq,
+        .top_seq = self->top_seq,
+        .received = self->received,
+        .watermark = self->watermark,
+    };
+}
+
+/* ---- append, sync, read ---- */
+
+mr_status_t
+mr_journal_append (mr_journal_t *self, const mr_journal_entry_t *entry, mr_error_t *err)
+{
+    const mr_batch_t *batch = entry->batch;
+    MR_ASSERT (batch->seq == self->next_seq);
+    if (batch->seq > self->ceiling) {
+        mr_status_t raised =
+            mr_ceiling_raise (self->dir, batch->seq + MR_JOURNAL_SEQ_BLOCK, &self->ceiling, err);
+        if (raised != MR_OK) {
+            return raised;
+        }
+    }
+    struct iovec iov[2] = {
+        {.iov_base = (void *)(uintptr_t)entry->frame, .iov_len = entry->frame_bytes},
+        {.iov_base = (void *)(uintptr_t)entry->trailer, .iov_len = entry->trailer_bytes},
+    };
+    mr_seglog_entry_t frame = {
+        .type = MR_SEGLOG_DATA,
+        .words = {batch->seq, batch->received, self->received + batch->received,
+                  (uint64_t)batch->created_ns, entry->frame_bytes},
+        .iov = iov,
+        .iov_count = entry->trailer_bytes > 0 ? 2 : 1,
+    };
+    uint64_t position;
+    mr_status_t status = mr_seglog_append (self->log, &frame, &position, err);
+    if (status != MR_OK) {
+        return status;
+    }
+    self->top_seq = batch->seq;
+    self->next_seq = batch->seq + 1;
+    self->received += batch->received;
+    atomic_store (&self->appended_seq, batch->seq);
+    MR_CRASH_POINT ("journal.append.done");
+    return MR_OK;
+}
+
+mr_status_t
+mr_journal_sync (mr_journal_t *self, mr_error_t *err)
+{
+    uint64_t seq = atomic_load (&self->appended_seq);
+    mr_status_t status = mr_seglog_sync (self->log, err);
+    if (status == MR_OK) {
+        MR_CRASH_POINT ("journal.sync.done");
+        atomic_store (&self->synced_seq, seq);
+    }
+    return status;
+}
+
+uint64_t
+mr_journal_synced_seq (const mr_journal_t *self)
+{
+    return atomic_load (&self->synced_seq);
+}
+
+static mr_status_t
+find (mr_journal_t *self, uint64_t seq, mr_seglog_frame_t *ret_frame, mr_error_t *err)
+{
+    uint64_t position;
+    if (!mr_seglog_find (self->log, seq, &position)) {
+        mr_error_set (err, "%s: batch %llu is not in it", self->dir, (unsigned long long)seq);
+        return MR_INVALID;
+    }
+    return mr_seglog_read (self->log, position, ret_frame, err);
+}
+
+mr_status_t
+mr_journal_read (mr_journal_t *self, uint64_t seq, const void **ret_frame, size_t *ret_bytes,
+                 mr_error_t *err)
+{
+    mr_seglog_frame_t frame;
+    mr_status_t status = find (self, seq, &frame, err);
+    if (status != MR_OK) {
+        return status;
+    }
+    if (frame.words[MR_JOURNAL_WORD_FRAME_BYTES] > frame.payload_bytes) {
+        mr_error_set (err, "%s: batch %llu is broken", self->dir, (unsigned long long)seq);
+        return MR_INVALID;
+    }
+    *ret_frame = frame.payload;
+    *ret_bytes = frame.words[MR_JOURNAL_WORD_FRAME_BYTES];
+    return MR_OK;
+}
+
+mr_status_t
+mr_journal_received_through (mr_journal_t *self, uint64_t seq, uint64_t *ret_received,
+                             mr_error_t *err)
+{
+    if (seq >= self->top_seq) {
+        *ret_received = self->received;
+        return MR_OK;
+    }
+    mr_seglog_frame_t frame;
+    mr_status_t status = find (self, seq, &frame, err);
+    if (status == MR_OK) {
+        *ret_received = frame.words[MR_JOURNAL_WORD_TOTAL];
+    }
+    return status;
+}
+
+/* ---- the watermark ---- */
+
+static mr_status_t
+write_watermark (mr_journal_t *self, uint64_t watermark, mr_error_t *err)
+{
+    mr_seglog_entry_t frame = {
+        .type = MR_SEGLOG_CONTROL, .flags = MR_JOURNAL_WATERMARK, .words = {watermark}};
+    uint64_t position;
+    mr_status_t status = mr_seglog_append (self->log, &frame, &position, err);
+    if (status == MR_OK) {
+        self->watermark = watermark;
+        MR_CRASH_POINT ("journal.watermark.written");
+    }
+    return status;
+}
+
+mr_status_t
+mr_journal_settle (mr_journal_t *self, uint64_t watermark, mr_error_t *err)
+{
+    if (watermark == self->watermark) {
+        return MR_OK;
+    }
+    mr_status_t status = write_watermark (self, watermark, err);
+    if (status != MR_OK) {
+        return status;
+    }
+    uint64_t position = mr_seglog_end (self->log);
+    if (watermark < self->top_seq && !mr_seglog_find (self->log, watermark + 1, &position)) {
+        return MR_OK; /* a number that was skipped: the next watermark will find its place */
+    }
+    return mr_seglog_trim (self->log, position, mr_clock_wall_ns (), NULL, err);
+}

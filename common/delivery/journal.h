@@ -1,0 +1,111 @@
+/* journal: the log of batches of one ingest worker, DATA/ingest.<slot>.journal/. What was
+ * acknowledged is here. Its log id is the journal id of every batch; a deleted journal is a new id.
+ *
+ * Frames of the log (common/base/seglog.h):
+ *   data     payload: the batch frame, and behind it the caller's trailer (producers' numbers)
+ *            words: seq, received, received so far (this one included), created_ns, frame bytes
+ *   control  flags MR_JOURNAL_WATERMARK: words: watermark
+ * Each segment begins with the numbers below and the caller's state, so that trimmed segments are
+ * not missed. Whoever writes holds the lock file in the directory. One thread, apart from
+ * mr_journal_sync. */
+#ifndef MR_COMMON_DELIVERY_JOURNAL_H
+#define MR_COMMON_DELIVERY_JOURNAL_H
+
+#include "common/base/buffer.h"
+#include "common/base/status.h"
+#include "common/wire/batch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct mr_journal mr_journal_t;
+
+enum {
+    MR_JOURNAL_KIND = 1,
+    MR_JOURNAL_WATERMARK = 1, /* flags of a control frame */
+    MR_JOURNAL_SEQ_BLOCK = 4096,
+};
+
+/* Words of a data frame. */
+enum {
+    MR_JOURNAL_WORD_SEQ,
+    MR_JOURNAL_WORD_RECEIVED,
+    MR_JOURNAL_WORD_TOTAL,
+    MR_JOURNAL_WORD_CREATED,
+    MR_JOURNAL_WORD_FRAME_BYTES,
+};
+
+/* The caller's own state that lives in the journal. */
+typedef struct mr_journal_state {
+    /* Append all of it. */
+    mr_status_t (*save) (void *arg, mr_buffer_t *out);
+    /* Take it over from a snapshot; MR_INVALID: it is broken. */
+    mr_status_t (*load) (void *arg, const void *data, size_t bytes);
+    /* A batch with this trailer came behind the snapshot. */
+    mr_status_t (*apply) (void *arg, const void *trailer, size_t bytes);
+    void *arg;
+} mr_journal_state_t;
+
+typedef struct mr_journal_options {
+    const char *data_dir;
+    int slot;
+    uint64_t segment_bytes;
+    int lock_wait_ms;
+    mr_journal_state_t state;
+} mr_journal_options_t;
+
+/* What the journal says of itself. */
+typedef struct mr_journal_info {
+    uint64_t id;
+    uint64_t next_seq;  /* the next batch gets this */
+    uint64_t top_seq;   /* of the last batch in it; 0: none */
+    uint64_t received;  /* records, through top_seq */
+    uint64_t watermark; /* the last one noted */
+} mr_journal_info_t;
+
+/* "DATA/ingest.<slot>.journal"; ret_path: PATH_MAX bytes. */
+void mr_journal_path (const char *data_dir, int slot, char *ret_path);
+
+/* Take the lock, cut the torn tail, read the state. After another start of this machine numbers
+ * that may have been used are skipped (DESIGN, rule 15). MR_OK; MR_AGAIN: the lock is held, or the
+ * disk takes no data; MR_CONFIG; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_journal_open (const mr_journal_options_t *options,
+                                      mr_journal_t **ret_journal, mr_error_t *err);
+void mr_journal_close (mr_journal_t **self_p);
+
+mr_journal_info_t mr_journal_info (const mr_journal_t *self);
+
+/* A batch to append: its seq is next_seq. */
+typedef struct mr_journal_entry {
+    const void *frame;
+    size_t frame_bytes;
+    const mr_batch_t *batch; /* what frame encodes */
+    const void *trailer;
+    size_t trailer_bytes;
+} mr_journal_entry_t;
+
+/* MR_OK; MR_AGAIN: the disk takes nothing now, nothing was appended, err says why; MR_SYSTEM: the
+ * log is in doubt; the next append mends it first. */
+MR_CHECK mr_status_t mr_journal_append (mr_journal_t *self, const mr_journal_entry_t *entry,
+                                        mr_error_t *err);
+
+/* Make all that was appended durable; may be called from one other thread. */
+MR_CHECK mr_status_t mr_journal_sync (mr_journal_t *self, mr_error_t *err);
+
+/* The highest seq that a sync made durable. */
+uint64_t mr_journal_synced_seq (const mr_journal_t *self);
+
+/* The batch frame again; valid until the next call on this journal.
+ * MR_OK; MR_INVALID: it is damaged or gone; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_journal_read (mr_journal_t *self, uint64_t seq, const void **ret_frame,
+                                      size_t *ret_bytes, mr_error_t *err);
+
+/* Records received through this seq. MR_INVALID: it is not among the last 65536 batches. */
+MR_CHECK mr_status_t mr_journal_received_through (mr_journal_t *self, uint64_t seq,
+                                                  uint64_t *ret_received, mr_error_t *err);
+
+/* Note the watermark (a control frame, when it changed) and let go of segments below it.
+ * MR_AGAIN: the disk refused; call again later. */
+MR_CHECK mr_status_t mr_journal_settle (mr_journal_t *self, uint64_t watermark, mr_error_t *err);
+
+#endif

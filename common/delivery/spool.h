@@ -1,0 +1,114 @@
+/* spool: the log of finished batches of one exporter, DATA/exporter.<slot>.spool/, and the step by
+ * which a batch gets there exactly once: reserve, claim, append, done (DESIGN section 4, rules 6 to
+ * 8). Whoever appends or settles holds the lock file in that directory, which is never removed.
+ *
+ * Frames of the log (common/base/seglog.h):
+ *   data     payload: the batch frame as it came;
+ *            words: journal, seq, exported, filtered, dead, attempt, config hash, created_ns
+ *   control  flags MR_SPOOL_METRICS: payload: metric rows, NDJSON; words: 0
+ * Each segment begins with the sums of all frames before it, for each journal.
+ * One thread, apart from readers of their own. */
+#ifndef MR_COMMON_DELIVERY_SPOOL_H
+#define MR_COMMON_DELIVERY_SPOOL_H
+
+#include "common/base/seglog.h"
+#include "common/base/status.h"
+#include "common/delivery/window.h"
+#include "common/wire/batch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct mr_spool mr_spool_t;
+
+enum {
+    MR_SPOOL_KIND = 2,
+    MR_SPOOL_METRICS = 1, /* flags of a control frame */
+    MR_SPOOL_SUMS_MAX = 256,
+    MR_SPOOL_KEEP = 16, /* last frames that no trim removes: settling looks at them */
+};
+
+/* Words of a data frame. */
+enum {
+    MR_SPOOL_WORD_JOURNAL,
+    MR_SPOOL_WORD_SEQ,
+    MR_SPOOL_WORD_EXPORTED,
+    MR_SPOOL_WORD_FILTERED,
+    MR_SPOOL_WORD_DEAD,
+    MR_SPOOL_WORD_ATTEMPT,
+    MR_SPOOL_WORD_CONFIG,
+    MR_SPOOL_WORD_CREATED,
+};
+
+/* What a spool holds, or held, of one journal; records. */
+typedef struct mr_spool_sum {
+    uint64_t journal;
+    uint64_t max_seq; /* the highest appended */
+    uint64_t batches;
+    uint64_t exported;
+    uint64_t filtered;
+    uint64_t dead;
+} mr_spool_sum_t;
+
+/* Sums as a segment's snapshot, and back. entries: at most MR_SPOOL_SUMS_MAX.
+ * MR_INVALID: not a snapshot of sums. */
+MR_CHECK mr_status_t mr_spool_sums_encode (const mr_spool_sum_t *sums, uint32_t count,
+                                           mr_buffer_t *out);
+MR_CHECK mr_status_t mr_spool_sums_decode (const void *data, size_t bytes, mr_spool_sum_t *ret_sums,
+                                           uint32_t *ret_count, mr_error_t *err);
+
+/* "DATA/exporter.<slot>.spool"; ret_path: PATH_MAX bytes. */
+void mr_spool_path (const char *data_dir, int slot, char *ret_path);
+
+typedef struct mr_spool_options {
+    const char *data_dir;
+    int slot;
+    uint64_t segment_bytes;
+    bool fsync;       /* done follows the disk's word */
+    int lock_wait_ms; /* somebody who settles for a dead exporter holds the lock for a moment */
+} mr_spool_options_t;
+
+/* Take the lock, cut the torn tail, read the sums.
+ * MR_OK; MR_AGAIN: the lock is held, or the disk takes no data now; MR_CONFIG; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_spool_open (const mr_spool_options_t *options, mr_spool_t **ret_spool,
+                                    mr_error_t *err);
+void mr_spool_close (mr_spool_t **self_p);
+
+/* Decide about all words of this window that our slot has claimed: the frame is here, or the batch
+ * is free again. Before the first mr_spool_accept, for each window. Returns how many were freed. */
+unsigned mr_spool_settle (mr_spool_t *self, mr_window_t *window);
+
+/* A batch on offer. */
+typedef struct mr_spool_offer {
+    mr_window_t *window; /* of the journal that made it */
+    const void *frame;   /* as it came */
+    size_t bytes;
+    const mr_batch_t *batch; /* decoded from it */
+} mr_spool_offer_t;
+
+/* Take one batch.
+ * MR_OK: appended, and its word says DONE; MR_CLOSED: a stale copy, not taken (count it as a
+ * refused duplicate); MR_AGAIN: the disk takes nothing now, offer it again, err says why;
+ * MR_SYSTEM: as AGAIN, and the spool is in doubt, which the next call mends first. ret_released  a
+ * claim was given back: tell ingest */
+MR_CHECK mr_status_t mr_spool_accept (mr_spool_t *self, const mr_spool_offer_t *offer,
+                                      bool *ret_released, mr_error_t *err);
+
+/* Append rows that the exporter made itself. As mr_seglog_append. */
+MR_CHECK mr_status_t mr_spool_append_metrics (mr_spool_t *self, const char *rows, size_t bytes,
+                                              mr_error_t *err);
+
+/* The log: its directory (for readers), positions, trimming. */
+mr_seglog_t *mr_spool_log (mr_spool_t *self);
+const char *mr_spool_dir (const mr_spool_t *self);
+
+/* Sums of everything ever appended; valid until the next accept. */
+const mr_spool_sum_t *mr_spool_sums (const mr_spool_t *self, uint32_t *ret_count);
+
+/* Settle for an exporter that is dead: what it has claimed in this window.
+ *   ret_freed  words that are SENT again
+ * MR_OK; MR_AGAIN: its lock is held, so it lives or another settles; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_spool_settle_dead (const char *data_dir, int slot, mr_window_t *window,
+                                           unsigned *ret_freed, mr_error_t *err);
+
+#endif

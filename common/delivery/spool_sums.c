@@ -1,0 +1,41 @@
+#include "common/delivery/spool.h"
+
+#include <string.h>
+
+#define SUMS_MAGIC UINT32_C (0x4d555352) /* "RSUM" */
+
+typedef struct sums_head {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t count;
+} sums_head_t;
+
+mr_status_t
+mr_spool_sums_encode (const mr_spool_sum_t *sums, uint32_t count, mr_buffer_t *out)
+{
+    MR_ASSERT (count <= MR_SPOOL_SUMS_MAX);
+    sums_head_t head = {.magic = SUMS_MAGIC, .version = 1, .count = (uint16_t)count};
+    mr_status_t status = mr_buffer_append (out, &head, sizeof head);
+    if (status == MR_OK) {
+        status = mr_buffer_append (out, sums, count * sizeof *sums);
+    }
+    return status;
+}
+
+mr_status_t
+mr_spool_sums_decode (const void *data, size_t bytes, mr_spool_sum_t *ret_sums, uint32_t *ret_count,
+                      mr_error_t *err)
+{
+    sums_head_t head = {0};
+    if (bytes >= sizeof head) {
+        memcpy (&head, data, sizeof head);
+    }
+    if (head.magic != SUMS_MAGIC || head.version != 1 || head.count > MR_SPOOL_SUMS_MAX ||
+        bytes != sizeof head + head.count * sizeof *ret_sums) {
+        mr_error_set (err, "the snapshot of a spool segment is broken");
+        return MR_INVALID;
+    }
+    memcpy (ret_sums, (const char *)data + sizeof head, head.count * sizeof *ret_sums);
+    *ret_count = head.count;
+    return MR_OK;
+}

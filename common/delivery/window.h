@@ -1,0 +1,90 @@
+/* window: the batches of one ingest worker that are in flight, as a file that ingest and all
+ * exporters map shared: DATA/ingest.<slot>.window. One 64-bit word a batch, in a ring; words are
+ * changed by atomic stores and compare-and-swap alone, so that any process may die between any two
+ * instructions. The rules are DESIGN section 4, modelled in tests/model; layout: PROTOCOL.md.
+ *
+ *   word = seq (48 bits) | generation (8) | exporter slot (6) | state (2)
+ *
+ *   SENT     in the journal, on its way; anybody's copy may be claimed once
+ *   CLAIMED  an exporter is about to append it; nobody else may
+ *   DONE     it is in that exporter's spool. Stays until the ring comes round: there is no free
+ *            state, so a late copy of an old batch never finds a word that fits
+ *
+ * Thread safe as far as each call is one atomic operation. */
+#ifndef MR_COMMON_DELIVERY_WINDOW_H
+#define MR_COMMON_DELIVERY_WINDOW_H
+
+#include "common/base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    MR_WINDOW_RING = 1 << 17,      /* words in the file */
+    MR_WINDOW_MAX_LIMIT = 1 << 16, /* batches in flight, at most */
+};
+#define MR_WINDOW_MAX_SEQ ((UINT64_C (1) << 48) - 1)
+
+typedef enum mr_window_state {
+    MR_WINDOW_NEVER = 0, /* the word was never used */
+    MR_WINDOW_SENT = 1,
+    MR_WINDOW_CLAIMED = 2,
+    MR_WINDOW_DONE = 3,
+} mr_window_state_t;
+
+typedef struct mr_window_word {
+    uint64_t seq;
+    uint8_t generation; /* counts settlings, so that an old copy differs from a new one */
+    uint8_t slot;       /* exporter; CLAIMED and DONE only */
+    mr_window_state_t state;
+} mr_window_word_t;
+
+typedef struct mr_window mr_window_t;
+
+/* Make a new file, all words NEVER, under another name first; replaces the one that is there. The
+ * caller holds the locks of all exporters: one that still maps the old file would settle in it.
+ * base: everything up to this seq is settled, in whatever way. */
+MR_CHECK mr_status_t mr_window_create (const char *path, uint64_t journal, uint64_t base,
+                                       mr_window_t **ret_window, mr_error_t *err);
+
+/* Map the file.
+ *   journal  what it must belong to; 0: any
+ * MR_OK; MR_CLOSED: there is none, or it is of another journal or of another start of this machine
+ * (after power loss its pages may be old): it must be rebuilt; MR_INVALID: not a window, or another
+ * version (err says what to do); MR_SYSTEM. */
+MR_CHECK mr_status_t mr_window_open (const char *path, uint64_t journal, mr_window_t **ret_window,
+                                     mr_error_t *err);
+void mr_window_close (mr_window_t **self_p);
+
+uint64_t mr_window_journal (const mr_window_t *self);
+uint64_t mr_window_base (const mr_window_t *self);
+
+/* Whether the file at the path is still the one that is mapped. */
+bool mr_window_is_current (const mr_window_t *self);
+
+/* The word at the place of this seq; it may be of another seq, by a multiple of the ring. */
+mr_window_word_t mr_window_load (const mr_window_t *self, uint64_t seq);
+
+/* Whether this seq is settled: its word says DONE, or has moved on to a newer one. */
+bool mr_window_settled (const mr_window_t *self, uint64_t seq);
+
+/* Ingest only, a seq that is not in the ring yet. */
+void mr_window_send (mr_window_t *self, uint64_t seq);
+
+/* Ingest only: a seq that was never used, or found in a spool at a rebuild. */
+void mr_window_mark_done (mr_window_t *self, uint64_t seq, uint8_t slot);
+
+/* SENT(seq, generation) -> CLAIMED by slot. false: it is not in that state; the copy is stale. */
+bool mr_window_claim (mr_window_t *self, uint64_t seq, uint8_t generation, uint8_t slot);
+
+/* CLAIMED by slot -> DONE. Only its holder, or who has its lock. */
+void mr_window_done (mr_window_t *self, uint64_t seq, uint8_t slot);
+
+/* CLAIMED by slot -> SENT with the next generation: the claim is given back. */
+void mr_window_release (mr_window_t *self, uint64_t seq, uint8_t slot);
+
+/* Call fn for each word that is CLAIMED by this slot. */
+typedef void mr_window_claimed_fn (void *arg, uint64_t seq);
+void mr_window_each_claimed (mr_window_t *self, uint8_t slot, mr_window_claimed_fn *fn, void *arg);
+
+#endif
