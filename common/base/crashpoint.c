@@ -13,8 +13,8 @@
 enum { ARM_BYTES = 128 };
 
 /* The linker gathers every point's name between these two; weak, as there may be none. */
-extern const char *const __start_mr_crash_names[] __attribute__ ((weak));
-extern const char *const __stop_mr_crash_names[] __attribute__ ((weak));
+extern const char *const __start_mr_crash_table[] __attribute__ ((weak));
+extern const char *const __stop_mr_crash_table[] __attribute__ ((weak));
 
 static pthread_once_t loaded = PTHREAD_ONCE_INIT;
 static char armed[ARM_BYTES]; /* the name alone */
@@ -110,13 +110,13 @@ compare_names (const void *a, const void *b)
 size_t
 mr_crash_names (const char **names, size_t capacity)
 {
-    uintptr_t start = (uintptr_t)__start_mr_crash_names;
-    size_t total = ((uintptr_t)__stop_mr_crash_names - start) / sizeof (const char *);
+    uintptr_t start = (uintptr_t)__start_mr_crash_table;
+    size_t total = ((uintptr_t)__stop_mr_crash_table - start) / sizeof (const char *);
     const char **all = total > 0 ? malloc (total * sizeof *all) : NULL;
     if (all == NULL) {
         return 0;
     }
-    memcpy (all, __start_mr_crash_names, total * sizeof *all);
+    memcpy (all, __start_mr_crash_table, total * sizeof *all);
     qsort (all, total, sizeof *all, compare_names);
     size_t count = 0;
     for (size_t i = 0; i < total; i++) {

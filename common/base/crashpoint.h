@@ -33,7 +33,7 @@ size_t mr_crash_names (const char **names, size_t capacity);
 #define MR_CRASH_HIT(name)                                               \
     ({                                                                   \
         static const char *const mr_crash_name                           \
-            __attribute__ ((section ("mr_crash_names"), used)) = (name); \
+            __attribute__ ((section ("mr_crash_table"), used)) = (name); \
         mr_crash_hit (mr_crash_name);                                    \
     })
 #define MR_CRASH_POINT(name)       \

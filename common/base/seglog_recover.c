@@ -164,6 +164,8 @@ count_torn (mr_seglog_t *self, last_t *last)
     }
     if (verdict == MR_SEGLOG_WHOLE) {
         bytes = seen.bytes;
+    } else if (verdict == MR_SEGLOG_BAD_SIZE) {
+        bytes = rest; /* the file ends inside it */
     }
     self->stats.torn_bytes = bytes < rest ? bytes : rest;
 }

@@ -136,6 +136,13 @@ sim_read (void *context, int fd, void *data, size_t bytes, uint64_t offset)
     }
     size_t there = inode->size - (size_t)offset;
     size_t got = bytes < there ? bytes : there;
+    if (offset < inode->bad_to && offset + got > inode->bad_from) {
+        if (offset >= inode->bad_from) {
+            errno = EIO;
+            return -1;
+        }
+        got = (size_t)(inode->bad_from - offset);
+    }
     memcpy (data, inode->data + offset, got);
     self->bytes_read += got;
     return (ssize_t)got;

@@ -37,6 +37,8 @@ uint64_t mr_simfs_bytes_read (const mr_simfs_t *self);
 char *mr_simfs_file (mr_simfs_t *self, const char *name, size_t *ret_bytes);
 /* Make, replace or cut a file; it counts as synced. */
 void mr_simfs_put (mr_simfs_t *self, const char *name, const void *data, size_t bytes);
+/* Bytes [from, to) of a file cannot be read any more. */
+void mr_simfs_spoil (mr_simfs_t *self, const char *name, uint64_t from, uint64_t to);
 void mr_simfs_remove (mr_simfs_t *self, const char *name);
 /* How many files have a name that ends so. */
 unsigned mr_simfs_count (const mr_simfs_t *self, const char *suffix);

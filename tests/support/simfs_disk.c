@@ -331,6 +331,14 @@ mr_simfs_put (mr_simfs_t *self, const char *name, const void *data, size_t bytes
 }
 
 void
+mr_simfs_spoil (mr_simfs_t *self, const char *name, uint64_t from, uint64_t to)
+{
+    mr_sim_inode_t *inode = mr_sim_find (&self->names, name);
+    inode->bad_from = from;
+    inode->bad_to = to;
+}
+
+void
 mr_simfs_remove (mr_simfs_t *self, const char *name)
 {
     mr_sim_change_name (self, name, NULL);

@@ -33,6 +33,8 @@ typedef struct mr_sim_inode {
     mr_sim_change_t **changes_end;
     int references; /* names (present and on disk) and descriptors */
     bool mapped;
+    uint64_t bad_from; /* reads of these bytes fail */
+    uint64_t bad_to;
 } mr_sim_inode_t;
 
 typedef struct {

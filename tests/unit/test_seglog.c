@@ -405,6 +405,48 @@ START_TEST (test_too_large_a_frame_is_refused_and_reserving_makes_room)
 }
 END_TEST
 
+static void
+copy_file (const char *from, const char *to)
+{
+    static char bytes[65536];
+    FILE *in = fopen (from, "rb");
+    FILE *out = fopen (to, "wb");
+    ck_assert_msg (in != NULL && out != NULL, "cannot copy %s", from);
+    size_t got = fread (bytes, 1, sizeof bytes, in);
+    ck_assert_uint_eq (fwrite (bytes, 1, got, out), got);
+    fclose (in);
+    fclose (out);
+}
+
+START_TEST (test_a_log_of_format_1_is_read_as_it_was_written)
+{
+    static const char *const names[] = {"0000000000000000.seg", "0000000000000f50.seg"};
+    const char *dir = mr_test_dir ();
+    for (size_t i = 0; i < 2; i++) {
+        char from[512];
+        char to[512];
+        snprintf (from, sizeof from, "%s/tests/data/seglog-v1/%s", MR_SOURCE_DIR, names[i]);
+        snprintf (to, sizeof to, "%s/%s", dir, names[i]);
+        copy_file (from, to);
+    }
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    options.id = UINT64_C (0x1122334455667788);
+    mr_seglog_t *log = mr_kit_open (&options);
+    mr_seglog_stats_t stats;
+    mr_seglog_stats (log, &stats);
+    ck_assert_uint_eq (stats.next_ordinal, 7);
+    ck_assert_uint_eq (stats.end, 5168);
+    mr_kit_append (log, 8, 10);
+    mr_kit_read_all (dir, NULL, 0, &reading);
+    ck_assert_uint_eq (reading.count, 8);
+    ck_assert_uint_eq (reading.bad + reading.damages, 0);
+    for (unsigned i = 0; i < 8; i++) {
+        ck_assert_uint_eq (reading.numbers[i], i + 1);
+    }
+    mr_seglog_close (&log);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -422,6 +464,7 @@ main (void)
         test_a_reader_in_another_process_sees_every_frame_once_while_it_is_written,
         test_a_slow_reader_is_told_what_retention_took,
         test_too_large_a_frame_is_refused_and_reserving_makes_room,
+        test_a_log_of_format_1_is_read_as_it_was_written,
         NULL,
     };
     return mr_suite_run ("seglog", tests);

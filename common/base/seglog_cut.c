@@ -1,0 +1,148 @@
+/* Cutting a log by hand. The copy is durable before the original goes; head goes first, as it would
+ * vouch for what is being cut. */
+#include "common/base/seglog_dump.h"
+
+#include "common/base/seglog_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+enum { COPY_BYTES = 256 << 10 };
+
+typedef struct {
+    const char *name; /* of the directory, for messages */
+    const mr_file_ops_t *ops;
+    int dir;
+    mr_seglog_list_t list;
+} cutting_t;
+
+static mr_status_t
+failed (const cutting_t *cutting, const char *what, mr_error_t *err)
+{
+    bool may_pass = mr_file_may_pass (errno);
+    mr_status_t status = mr_error_errno (err, "%s: %s", cutting->name, what);
+    return may_pass ? MR_AGAIN : status;
+}
+
+/* Whether the log may be cut here: a whole frame begins, or a segment, or it is the end. */
+static mr_status_t
+check_place (const cutting_t *cutting, uint64_t position, mr_error_t *err)
+{
+    const mr_seglog_reader_options_t options = {.dir = cutting->name, .ops = cutting->ops};
+    mr_seglog_reader_t *reader = NULL;
+    mr_status_t status = mr_seglog_reader_new (&options, &reader, err);
+    if (status != MR_OK) {
+        return status == MR_AGAIN ? MR_CLOSED : status;
+    }
+    size_t i = mr_seglog_list_at (&cutting->list, position);
+    bool starts = i < cutting->list.count && cutting->list.starts[i] == position;
+    mr_seglog_frame_t frame;
+    if (!starts && position != mr_seglog_reader_end (reader)) {
+        status = mr_seglog_reader_at (reader, position, &frame, err);
+    }
+    mr_seglog_reader_destroy (&reader);
+    return status;
+}
+
+/* Copy a file from `offset` on into a new one, durably. 0, or -1 and errno. */
+static int
+copy_rest (const cutting_t *cutting, int from, uint64_t offset, const char *name)
+{
+    const mr_file_ops_t *ops = cutting->ops;
+    char *data = malloc (COPY_BYTES);
+    int to = ops->open (ops->context, cutting->dir, name, O_WRONLY | O_CREAT | O_TRUNC);
+    int result = data != NULL && to >= 0 ? 0 : -1;
+    uint64_t done = 0;
+    while (result == 0) {
+        ssize_t got = ops->read (ops->context, from, data, COPY_BYTES, offset + done);
+        if (got <= 0) {
+            result = got < 0 ? -1 : 0;
+            break;
+        }
+        struct iovec iov = {data, (size_t)got};
+        result = mr_file_write_all (ops, to, &iov, 1, done);
+        done += (uint64_t)got;
+    }
+    if (result == 0) {
+        result = ops->sync_data (ops->context, to);
+    }
+    int saved = errno;
+    if (to >= 0) {
+        ops->close (ops->context, to);
+    }
+    free (data);
+    errno = saved;
+    return result;
+}
+
+static mr_status_t
+cut_segment (const cutting_t *cutting, uint64_t start, uint64_t position, mr_error_t *err)
+{
+    const mr_file_ops_t *ops = cutting->ops;
+    char name[MR_SEGLOG_NAME_BYTES];
+    mr_seglog_name (name, position, ".cut");
+    int fd = mr_seglog_open_segment (ops, cutting->dir, start, O_RDWR);
+    if (fd < 0) {
+        return failed (cutting, "cannot open a segment", err);
+    }
+    uint64_t offset = position - start;
+    mr_status_t status = MR_OK;
+    if (copy_rest (cutting, fd, offset, name) != 0 ||
+        ops->sync_dir (ops->context, cutting->dir) != 0) {
+        status = failed (cutting, "cannot keep what is to be cut", err);
+    } else if (ops->truncate (ops->context, fd, offset) != 0 ||
+               ops->sync_data (ops->context, fd) != 0) {
+        status = failed (cutting, "cannot cut a segment", err);
+    }
+    ops->close (ops->context, fd);
+    return status;
+}
+
+static mr_status_t
+cut (cutting_t *cutting, uint64_t position, mr_error_t *err)
+{
+    const mr_file_ops_t *ops = cutting->ops;
+    mr_status_t status = mr_seglog_list_load (&cutting->list, ops, cutting->dir, ".seg", err);
+    if (status == MR_OK) {
+        status = check_place (cutting, position, err);
+    }
+    if (status != MR_OK) {
+        return status;
+    }
+    if (ops->unlink (ops->context, cutting->dir, "head") != 0 && errno != ENOENT) {
+        return failed (cutting, "cannot remove head", err);
+    }
+    for (size_t i = cutting->list.count; i > 0; i--) {
+        uint64_t start = cutting->list.starts[i - 1];
+        if (start < position) {
+            return cut_segment (cutting, start, position, err);
+        }
+        char from[MR_SEGLOG_NAME_BYTES];
+        char to[MR_SEGLOG_NAME_BYTES];
+        mr_seglog_name (from, start, ".seg");
+        mr_seglog_name (to, start, ".cut");
+        if (ops->rename (ops->context, cutting->dir, from, to) != 0) {
+            return failed (cutting, "cannot set a segment aside", err);
+        }
+    }
+    return ops->sync_dir (ops->context, cutting->dir) == 0
+               ? MR_OK
+               : failed (cutting, "cannot sync the directory", err);
+}
+
+mr_status_t
+mr_seglog_cut (const char *dir, const mr_file_ops_t *ops, uint64_t position, mr_error_t *err)
+{
+    cutting_t cutting = {.name = dir, .ops = ops != NULL ? ops : mr_file_ops_system ()};
+    cutting.dir = cutting.ops->open_dir (cutting.ops->context, dir, false);
+    if (cutting.dir < 0) {
+        bool missing = errno == ENOENT;
+        mr_status_t status = mr_error_errno (err, "%s", dir);
+        return missing ? MR_CLOSED : status;
+    }
+    mr_status_t status = cut (&cutting, position, err);
+    mr_seglog_list_release (&cutting.list);
+    cutting.ops->close (cutting.ops->context, cutting.dir);
+    return status;
+}
