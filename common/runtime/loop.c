@@ -217,7 +217,8 @@ run_timers (mr_loop_t *self)
         return;
     }
     int64_t now_ns = mr_clock_mono_ns ();
-    for (int i = 0; i < self->timer_count; i++) {
+    int count = self->timer_count; /* what handlers add runs next time, after another poll */
+    for (int i = 0; i < count; i++) {
         timer_entry_t *timer = &self->timers[i];
         if (timer->id == 0 || timer->due_ns > now_ns) {
             continue;

@@ -34,6 +34,30 @@ mr_rows_release (mr_rows_t *self)
     mr_buffer_release (&self->out);
 }
 
+/* The line of a dead letter, which is a record like any other, at `start` of out: it stays if it
+ * matches. */
+static mr_status_t
+keep_if_matching (mr_rows_t *self, size_t start, uint32_t *count)
+{
+    if (self->match != NULL) {
+        const uint32_t offsets[2] = {0, (uint32_t)(self->out.size - start)};
+        const mr_records_t row = {.data = self->out.data + start, .offsets = offsets, .count = 1};
+        mr_json_record_t record;
+        mr_json_open (self->json, &row);
+        mr_status_t status = mr_json_next (self->json, 0, &record);
+        if (status != MR_OK) {
+            return status;
+        }
+        if (record.error != MR_JSON_OK ||
+            !mr_expr_eval (self->match, record.fields, record.field_count)) {
+            self->out.size = start;
+            return MR_OK;
+        }
+    }
+    (*count)++;
+    return MR_OK;
+}
+
 static mr_status_t
 append_dead (mr_rows_t *self, const mr_batch_t *batch, uint32_t *count)
 {
@@ -43,15 +67,18 @@ append_dead (mr_rows_t *self, const mr_batch_t *batch, uint32_t *count)
     mr_status_t status = section == NULL ? MR_CLOSED : MR_OK;
     while (status == MR_OK) {
         status = mr_dead_next (section->data, section->bytes, &position, &dead, NULL);
+        size_t start = self->out.size;
         if (status == MR_OK) {
             status = mr_dead_format (&dead, batch->journal, batch->seq, &self->out);
-            (*count)++;
+        }
+        if (status == MR_OK) {
+            status = keep_if_matching (self, start, count);
         }
     }
     return status == MR_CLOSED ? MR_OK : status;
 }
 
-/* Keep the lines of dead letters that match: they are records like any others. */
+/* The records that match, with an envelope where envelope_of is given. */
 static mr_status_t
 filter (mr_rows_t *self, const mr_records_t *rows, const mr_batch_t *envelope_of, mr_buffer_t *out,
         uint32_t *count)

@@ -32,6 +32,9 @@ struct mr_intake {
     zmq_msg_t pending; /* has a seq, waits for room downstream */
     bool has_pending;
     bool enabled;
+    bool refused;     /* a source wanted to hand in and was told to wait */
+    int serve_timer;  /* 0: not running */
+    unsigned serving; /* whose turn it is to be served first */
     bool stopping;
 };
 
@@ -190,9 +193,30 @@ send_pending (mr_intake_t *self)
     return true;
 }
 
+/* Sources take turns at being the first to fill the room there is: otherwise the one that is asked
+ * first would, when it is busy, leave nothing to the others. */
+static void
+on_serve (void *arg, int64_t mono_ns)
+{
+    (void)mono_ns;
+    mr_intake_t *self = arg;
+    self->serve_timer = 0;
+    unsigned count = (unsigned)self->source_count;
+    unsigned first = self->serving++;
+    for (unsigned i = 0; i < count && self->enabled; i++) {
+        const mr_source_t *source = &self->sources[(first + i) % count];
+        source->serve (source->self);
+    }
+}
+
+/* Whoever was refused has records that no socket announces any more. */
 static void
 enable_sources (mr_intake_t *self, bool enabled)
 {
+    if (enabled && (!self->enabled || self->refused) && self->serve_timer == 0) {
+        self->serve_timer = mr_loop_at (mr_stage_loop (self->stage), 0, on_serve, self);
+        self->refused = self->serve_timer == 0;
+    }
     if (self->enabled != enabled) {
         self->enabled = enabled;
         for (int i = 0; i < self->source_count; i++) {
@@ -227,6 +251,7 @@ mr_intake_ready (mr_intake_t *self)
     if (mr_batcher_full (self->batcher)) {
         advance (self);
     }
+    self->refused = self->refused || mr_batcher_full (self->batcher);
     return !mr_batcher_full (self->batcher);
 }
 

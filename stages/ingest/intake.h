@@ -19,8 +19,10 @@ typedef struct mr_intake mr_intake_t;
 
 /* A source of records, as the intake sees it. */
 typedef struct mr_source {
-    /* Read, or read no more for now. */
+    /* Watch for what comes in, or not for now. */
     void (*enable) (void *self, bool enabled);
+    /* There is room again: take what is there, what was read but not handed in first. */
+    void (*serve) (void *self);
     /* All that was handed in so far is in the window: acknowledge it. May be NULL. */
     void (*taken) (void *self);
     /* Read nothing more at all: answer what waits, close. */

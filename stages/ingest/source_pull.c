@@ -115,9 +115,8 @@ on_readable (void *arg, short revents)
 }
 
 static void
-resume (void *arg, int64_t mono_ns)
+serve (void *arg)
 {
-    (void)mono_ns;
     on_readable (arg, 0);
 }
 
@@ -126,9 +125,6 @@ enable (void *arg, bool enabled)
 {
     pull_t *self = arg;
     mr_loop_events (self->loop, self->loop_id, enabled ? ZMQ_POLLIN : 0);
-    if (enabled && self->has_chunk) { /* the socket may have nothing more to wake us with */
-        (void)mr_loop_at (self->loop, 0, resume, self);
-    }
 }
 
 /* A PUSH peer never learns what was read, so what libzmq has received is taken in before the socket
@@ -191,7 +187,8 @@ mr_source_pull_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t *
     if (status == MR_OK) {
         self->loop_id =
             mr_loop_add (self->loop, mr_loop_socket (self->socket), ZMQ_POLLIN, on_readable, self);
-        mr_source_t source = {.enable = enable, .stop = stop, .destroy = destroy, .self = self};
+        mr_source_t source = {
+            .enable = enable, .serve = serve, .stop = stop, .destroy = destroy, .self = self};
         status = mr_intake_add_source (intake, &source);
     }
     if (status != MR_OK) {

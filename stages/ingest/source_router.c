@@ -331,6 +331,12 @@ enable (void *arg, bool enabled)
     mr_loop_events (self->loop, self->loop_id, enabled ? ZMQ_POLLIN : 0);
 }
 
+static void
+serve (void *arg)
+{
+    on_readable (arg, 0);
+}
+
 /* What waits in the socket was not taken: say so, that nobody waits for an answer in vain. */
 static void
 stop (void *arg)
@@ -400,8 +406,12 @@ mr_source_router_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t
     if (status == MR_OK) {
         self->loop_id =
             mr_loop_add (self->loop, mr_loop_socket (self->socket), ZMQ_POLLIN, on_readable, self);
-        mr_source_t source = {
-            .enable = enable, .taken = taken, .stop = stop, .destroy = destroy, .self = self};
+        mr_source_t source = {.enable = enable,
+                              .serve = serve,
+                              .taken = taken,
+                              .stop = stop,
+                              .destroy = destroy,
+                              .self = self};
         status = mr_intake_add_source (intake, &source);
     }
     if (status != MR_OK) {

@@ -37,6 +37,7 @@ struct tcp {
     bool enabled;
     connection_t *connections[MAX_CONNECTIONS];
     int count;
+    unsigned serving; /* whose turn it is to be served first */
 };
 
 static void
@@ -149,7 +150,7 @@ read_once (connection_t *connection)
                           connection->capacity - connection->used);
     if (bytes > 0) {
         connection->used += (size_t)bytes;
-        return true;
+        return take_lines (connection);
     }
     if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) {
         return false;
@@ -208,13 +209,17 @@ on_accept (void *arg, short revents)
     mr_loop_events (self->loop, self->loop_id, 0);
 }
 
+/* Serving a connection may close it and change the order of the others. */
 static void
-resume (void *arg, int64_t mono_ns)
+serve (void *arg)
 {
-    (void)mono_ns;
     tcp_t *self = arg;
-    for (int i = self->count - 1; i >= 0 && self->enabled; i--) {
-        on_connection (self->connections[i], 0);
+    connection_t *connections[MAX_CONNECTIONS];
+    int count = self->count;
+    memcpy (connections, self->connections, (size_t)count * sizeof *connections);
+    unsigned first = self->serving++;
+    for (int i = 0; i < count && self->enabled; i++) {
+        on_connection (connections[(first + (unsigned)i) % (unsigned)count], 0);
     }
 }
 
@@ -229,9 +234,6 @@ enable (void *arg, bool enabled)
     }
     for (int i = 0; i < self->count; i++) {
         mr_loop_events (self->loop, self->connections[i]->loop_id, enabled ? ZMQ_POLLIN : 0);
-    }
-    if (enabled && self->count > 0) { /* buffered lines wake nobody */
-        (void)mr_loop_at (self->loop, 0, resume, self);
     }
 }
 
@@ -291,7 +293,8 @@ mr_source_tcp_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t *b
     if (status == MR_OK) {
         self->loop_id =
             mr_loop_add (self->loop, mr_loop_fd (self->fd), ZMQ_POLLIN, on_accept, self);
-        mr_source_t source = {.enable = enable, .stop = stop, .destroy = destroy, .self = self};
+        mr_source_t source = {
+            .enable = enable, .serve = serve, .stop = stop, .destroy = destroy, .self = self};
         status = mr_intake_add_source (intake, &source);
     }
     if (status != MR_OK) {

@@ -7,40 +7,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 
-BIN = os.environ["MILLRACE_BIN"]
+from harness import BIN, DEADLINE_S, free_port, is_alive, wait_for
+
 SUPPORT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support")
 STAGES = ["ingest", "processor", "metrics", "exporter"]
-DEADLINE_S = 60
-
-
-def wait_for(fact, what, deadline_s=DEADLINE_S):
-    """The first true value of fact(), or an assertion with `what` when there is none in time."""
-    end = time.monotonic() + deadline_s
-    while True:
-        value = fact()
-        if value:
-            return value
-        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
-        time.sleep(0.02)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as source:
-            return source.read().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 class Chain:
