@@ -57,7 +57,7 @@ mr_counters_read_operations (const json_t *object, mr_tallies_t *ret_tallies, mr
     mr_status_t status = MR_OK;
     json_object_foreach ((json_t *)object, name, value)
     {
-        if (strlen (name) >= MR_TALLY_KEY_BYTES || !json_is_object (value)) {
+        if (!mr_fields_is_key (name, strlen (name), MR_TALLY_KEY_BYTES)) {
             mr_error_set (err, "counters: bad operation");
             status = MR_INVALID;
         } else {

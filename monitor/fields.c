@@ -30,12 +30,19 @@ member (const mr_fields_t *self, const char *key)
     return self->status == MR_OK ? json_object_get (self->object, key) : NULL;
 }
 
+/* A narrow alphabet keeps names harmless in JSON keys, labels and file names. */
 bool
-mr_fields_is_name (const char *text, size_t bytes)
+mr_fields_is_key (const char *text, size_t bytes, size_t limit_bytes)
 {
     static const char alphabet[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-    return bytes > 0 && bytes < MR_EVENT_NAME_BYTES && strspn (text, alphabet) == bytes;
+    return bytes > 0 && bytes < limit_bytes && strspn (text, alphabet) == bytes;
+}
+
+bool
+mr_fields_is_name (const char *text, size_t bytes)
+{
+    return mr_fields_is_key (text, bytes, MR_EVENT_NAME_BYTES);
 }
 
 void

@@ -49,5 +49,7 @@ mr_status_t mr_fields_fault (mr_fields_t *self, const char *key);
 
 /* Whether text is a name as mr_fields_name takes it. */
 bool mr_fields_is_name (const char *text, size_t bytes);
+/* The same up to a longer limit: 1 to limit_bytes - 1 bytes. */
+bool mr_fields_is_key (const char *text, size_t bytes, size_t limit_bytes);
 
 #endif

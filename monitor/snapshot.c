@@ -145,6 +145,9 @@ read_operation (mr_registry_t *registry, const char *key, const json_t *value, m
     mr_durations_init (&durations);
     mr_fields_init (&fields, value, key, err);
     const json_t *kept = mr_fields_array (&fields, "kept_ms");
+    if (!mr_fields_is_key (key, strlen (key), MR_TALLY_KEY_BYTES)) {
+        return mr_fields_fault (&fields, "operation");
+    }
     for (size_t i = 0; fields.status == MR_OK && i < json_array_size (kept); i++) {
         double ms = json_number_value (json_array_get (kept, i));
         if (!json_is_number (json_array_get (kept, i)) || !(ms >= 0) || !isfinite (ms)) {

@@ -126,6 +126,11 @@ START_TEST (test_malformed_events_are_counted_and_change_nothing)
         {"counters.processor.0", "{'worker':'processor.1'}"},
         {"totals.exporter.0", "{'worker':'exporter.0'}"},
         {"state.processor.0", "{}"},
+        {"counters.ingest.0",
+         "{'domain':'ingest','worker':'ingest.0','incarnation':'0000000000000001','event_seq':1,"
+         "'ts':'2026-11-23T08:41:38Z','pid':1,'slot':0,'state':'running','uptime_ms':1,"
+         "'blocked_ms':1,'callback_failures':0,'operations':{'a\\nb':{'count':0,'records':0,"
+         "'errors':0,'error_types':{}}}}"},
         {"gossip.processor.0", "{}"},
         {"", "{}"},
     };
