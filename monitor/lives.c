@@ -12,6 +12,7 @@ mr_life_destroy (mr_life_t **self_p)
     }
     mr_counters_release (&self->counters);
     mr_tallies_release (&self->since);
+    mr_tallies_release (&self->noted);
     free (self);
     *self_p = NULL;
 }
@@ -180,8 +181,12 @@ mr_lives_see (mr_registry_t *self, const mr_stamp_t *stamp, int64_t mono_ns, mr_
         self->late++;
         return MR_CLOSED;
     }
-    if (life == NULL && (life = add_life (self, stamp)) == NULL) {
-        return MR_SYSTEM;
+    if (life == NULL) {
+        life = add_life (self, stamp);
+        if (life == NULL) {
+            return MR_SYSTEM;
+        }
+        life->from_start = stamp->event_seq == 1 && mono_ns != 0;
     }
     if (stamp->event_seq <= life->last_seq) {
         self->late++;

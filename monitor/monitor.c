@@ -390,6 +390,7 @@ static void
 tell_ready (monitor_t *self)
 {
     scan_workers (self);
+    mr_registry_tick (self->registry, mr_clock_mono_ns ());
     mr_worker_set_state (self->worker, MR_WORKER_RUNNING);
     if (self->http != NULL) {
         mr_log_info ("ready, http://%s/", mr_http_address (self->http));

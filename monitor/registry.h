@@ -40,13 +40,18 @@ typedef struct mr_life {
     int64_t seen_ns;        /* monotonic, last event; 0: known from the snapshot only */
     mr_rate_t records;      /* of the operation with the most records */
     mr_rate_t blocked;      /* ms */
-    bool named;             /* the domain is known */
+    mr_tallies_t noted;     /* at the last tick */
+    uint64_t noted_received;
+    bool is_noted;
+    bool from_start; /* we heard its first event */
 } mr_life_t;
 
 typedef struct mr_operation {
     char key[MR_TALLY_KEY_BYTES]; /* "processor.handle" */
     mr_durations_t durations;
-    mr_rate_t batches;
+    uint64_t grown_batches; /* while we watched */
+    uint64_t grown_records;
+    mr_rate_t batches; /* of those */
     mr_rate_t records;
 } mr_operation_t;
 
@@ -76,6 +81,7 @@ typedef struct mr_registry {
     uint64_t failure_count; /* ever; the newest stands at (failure_count - 1) % FAILURES */
     uint64_t forgotten[MR_REGISTRY_FORGOTTEN];
     uint64_t forgotten_count;
+    uint64_t grown_received;
     mr_rate_t received;
     uint64_t events;    /* taken in, malformed ones not among them */
     uint64_t malformed; /* refused */
@@ -106,7 +112,8 @@ MR_CHECK mr_status_t mr_registry_event (mr_registry_t *self, const mr_raw_event_
 MR_CHECK mr_status_t mr_registry_workers (mr_registry_t *self, const mr_worker_info_t *workers,
                                           size_t count);
 
-/* About once a second: rates. */
+/* At the start, then about once a second: rates. What was done before we heard of a life is no
+ * growth. */
 void mr_registry_tick (mr_registry_t *self, int64_t mono_ns);
 
 /* Sum over all lives, by "domain.operation"; every operation known is there, if only with 0.

@@ -242,6 +242,36 @@ START_TEST (test_rates_are_growth_over_the_last_seconds)
 }
 END_TEST
 
+START_TEST (test_a_monitor_that_comes_late_sees_no_leap)
+{
+    mr_registry_t *registry = mr_test_registry ();
+    mr_registry_tick (registry, MR_NS_PER_S);
+    ck_assert_int_eq (mr_test_success (registry, 7, 900, 1, 5), MR_OK);
+    mr_registry_tick (registry, 2 * MR_NS_PER_S);
+    ck_assert_int_eq (mr_test_counters (registry, (mr_test_counters_t){7, 901, 9, 1000000, 0}),
+                      MR_OK);
+    mr_registry_tick (registry, 3 * MR_NS_PER_S);
+    ck_assert_double_eq (mr_rate_per_second (&registry->operations[1]->records), 0);
+    ck_assert_int_eq (mr_test_counters (registry, (mr_test_counters_t){7, 902, 9, 1000600, 0}),
+                      MR_OK);
+    mr_registry_tick (registry, 4 * MR_NS_PER_S);
+    ck_assert_double_eq_tol (mr_rate_per_second (&registry->operations[1]->records), 200, 1e-9);
+    mr_registry_destroy (&registry);
+}
+END_TEST
+
+START_TEST (test_the_first_work_of_a_new_worker_is_in_its_rate)
+{
+    mr_registry_t *registry = mr_test_registry ();
+    mr_registry_tick (registry, MR_NS_PER_S);
+    ck_assert_int_eq (mr_test_success (registry, 7, 1, 1, 300), MR_OK);
+    mr_registry_tick (registry, 2 * MR_NS_PER_S);
+    ck_assert_double_eq_tol (mr_rate_per_second (&registry->operations[1]->records), 300, 1e-9);
+    ck_assert_double_eq_tol (mr_rate_per_second (&registry->lives[0]->records), 300, 1e-9);
+    mr_registry_destroy (&registry);
+}
+END_TEST
+
 START_TEST (test_quantiles_are_those_of_the_last_thousand)
 {
     mr_durations_t durations;
@@ -299,6 +329,8 @@ main (void)
         test_the_pipeline_sums_ledgers_and_the_latest_life_is_in_flight,
         test_workers_are_listed_in_the_order_of_the_flow,
         test_rates_are_growth_over_the_last_seconds,
+        test_a_monitor_that_comes_late_sees_no_leap,
+        test_the_first_work_of_a_new_worker_is_in_its_rate,
         test_quantiles_are_those_of_the_last_thousand,
         test_error_types_beyond_the_limit_fold_into_other,
         NULL,
