@@ -56,8 +56,17 @@ log_options (const char *dir)
     };
 }
 
+static void
+add_sum (mr_spool_sum_t *sum, const mr_spool_sum_t *other)
+{
+    sum->batches += other->batches;
+    sum->exported += other->exported;
+    sum->filtered += other->filtered;
+    sum->dead += other->dead;
+}
+
 /* The sum of this journal. When there are too many journals the oldest, which is of one deleted
- * long ago, gives way. */
+ * long ago, is added to the first entry, which then stands for all that are forgotten. */
 static mr_spool_sum_t *
 sum_of (mr_spool_t *self, uint64_t journal)
 {
@@ -67,8 +76,11 @@ sum_of (mr_spool_t *self, uint64_t journal)
         }
     }
     if (self->sum_count == MR_SPOOL_SUMS_MAX) {
+        add_sum (&self->sums[0], &self->sums[1]);
+        self->sums[0].journal = 0;
+        self->sums[0].max_seq = 0;
         self->sum_count--;
-        memmove (self->sums, self->sums + 1, self->sum_count * sizeof *self->sums);
+        memmove (self->sums + 1, self->sums + 2, (self->sum_count - 1) * sizeof *self->sums);
     }
     mr_spool_sum_t *sum = &self->sums[self->sum_count++];
     *sum = (mr_spool_sum_t){.journal = journal};
@@ -327,12 +339,23 @@ mr_spool_accept (mr_spool_t *self, const mr_spool_offer_t *offer, bool *ret_rele
     return append (self, offer, ret_released, err);
 }
 
-mr_status_t
-mr_spool_append_metrics (mr_spool_t *self, const char *rows, size_t bytes, mr_error_t *err)
+bool
+mr_spool_is_holding (const mr_spool_t *self)
 {
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)rows, .iov_len = bytes};
+    return self->held.window != NULL;
+}
+
+mr_status_t
+mr_spool_append_metrics (mr_spool_t *self, const mr_spool_metrics_t *metrics, mr_error_t *err)
+{
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)metrics->rows, .iov_len = metrics->bytes};
     mr_seglog_entry_t entry = {
-        .type = MR_SEGLOG_CONTROL, .flags = MR_SPOOL_METRICS, .iov = &iov, .iov_count = 1};
+        .type = MR_SEGLOG_CONTROL,
+        .flags = MR_SPOOL_METRICS,
+        .words = {metrics->sinks, metrics->count},
+        .iov = &iov,
+        .iov_count = 1,
+    };
     uint64_t position;
     return mr_seglog_append (self->log, &entry, &position, err);
 }

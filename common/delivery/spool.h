@@ -5,7 +5,7 @@
  * Frames of the log (common/base/seglog.h):
  *   data     payload: the batch frame as it came;
  *            words: journal, seq, exported, filtered, dead, attempt, config hash, created_ns
- *   control  flags MR_SPOOL_METRICS: payload: metric rows, NDJSON; words: 0
+ *   control  flags MR_SPOOL_METRICS: payload: metric rows, NDJSON; words: sinks, rows
  * Each segment begins with the sums of all frames before it, for each journal.
  * One thread, apart from readers of their own. */
 #ifndef MR_COMMON_DELIVERY_SPOOL_H
@@ -40,9 +40,15 @@ enum {
     MR_SPOOL_WORD_CREATED,
 };
 
+/* Words of a METRICS frame. */
+enum {
+    MR_SPOOL_WORD_SINKS, /* bit N: for sink N in the order of the configuration */
+    MR_SPOOL_WORD_ROWS,
+};
+
 /* What a spool holds, or held, of one journal; records. */
 typedef struct mr_spool_sum {
-    uint64_t journal;
+    uint64_t journal; /* 0: of journals forgotten because there were too many, all together */
     uint64_t max_seq; /* the highest appended */
     uint64_t batches;
     uint64_t exported;
@@ -94,8 +100,19 @@ typedef struct mr_spool_offer {
 MR_CHECK mr_status_t mr_spool_accept (mr_spool_t *self, const mr_spool_offer_t *offer,
                                       bool *ret_released, mr_error_t *err);
 
-/* Append rows that the exporter made itself. As mr_seglog_append. */
-MR_CHECK mr_status_t mr_spool_append_metrics (mr_spool_t *self, const char *rows, size_t bytes,
+/* Whether a claim could be neither honoured nor given back yet; its window must stay open. */
+bool mr_spool_is_holding (const mr_spool_t *self);
+
+/* Rows that the exporter made itself. */
+typedef struct mr_spool_metrics {
+    uint64_t sinks; /* as MR_SPOOL_WORD_SINKS */
+    const char *rows;
+    size_t bytes;
+    uint32_t count;
+} mr_spool_metrics_t;
+
+/* As mr_seglog_append. */
+MR_CHECK mr_status_t mr_spool_append_metrics (mr_spool_t *self, const mr_spool_metrics_t *metrics,
                                               mr_error_t *err);
 
 /* The log: its directory (for readers), positions, trimming. */

@@ -28,6 +28,7 @@ typedef struct header {
     uint64_t base;
     uint64_t uuid; /* of this file */
     char boot_id[MR_BOOT_ID_BYTES];
+    _Atomic uint64_t watermark;
 } header_t;
 
 typedef struct layout {
@@ -191,6 +192,18 @@ uint64_t
 mr_window_base (const mr_window_t *self)
 {
     return self->map->head.header.base;
+}
+
+void
+mr_window_note_watermark (mr_window_t *self, uint64_t seq)
+{
+    atomic_store (&self->map->head.header.watermark, seq);
+}
+
+uint64_t
+mr_window_watermark (const mr_window_t *self)
+{
+    return atomic_load (&self->map->head.header.watermark);
 }
 
 bool

@@ -59,6 +59,11 @@ void mr_window_close (mr_window_t **self_p);
 uint64_t mr_window_journal (const mr_window_t *self);
 uint64_t mr_window_base (const mr_window_t *self);
 
+/* Ingest only: the journal says durably that everything up to this seq is settled. Whoever wants to
+ * take a spool's segments away asks for it (DESIGN, rule 17). */
+void mr_window_note_watermark (mr_window_t *self, uint64_t seq);
+uint64_t mr_window_watermark (const mr_window_t *self);
+
 /* Whether the file at the path is still the one that is mapped. */
 bool mr_window_is_current (const mr_window_t *self);
 

@@ -23,13 +23,21 @@
 
 typedef struct mr_stage mr_stage_t;
 
+enum { MR_STAGE_LATER_MS = 200 };
+
 /* How a stage answers. A callback that fails is contained and counted (`callback_failures` of the
  * counters event); it stops neither the other callbacks nor the batch. */
 typedef struct mr_stage_callbacks {
     mr_stage_t *stage;
     /* Pass the batch on: to the next stage, or, from the last, as done to the ingest that made it.
-     * Call it exactly once for each batch handled. The batch's memory is copied or forwarded. */
+     * Call exactly one of on_handled, on_refused and on_later for each batch handled. The batch's
+     * memory is copied or forwarded. */
     void (*on_handled) (mr_stage_t *stage, const mr_batch_t *batch);
+    /* It goes nowhere: somebody has it already. */
+    void (*on_refused) (mr_stage_t *stage, const mr_batch_t *batch);
+    /* Not now: the skeleton keeps the frame, reads nothing more, and hands the batch to `handle`
+     * again after MR_STAGE_LATER_MS. */
+    void (*on_later) (mr_stage_t *stage, const mr_batch_t *batch);
     /* One operation succeeded. duration_ms: of the whole batch; count: records. */
     void (*on_success) (mr_stage_t *stage, const char *operation, double duration_ms,
                         uint64_t count); /* Records failed in one way. */
@@ -59,6 +67,10 @@ typedef struct mr_stage_ops {
 
     /* The worker is to stop: take in nothing new. Sources only. May be NULL. */
     void (*stop_intake) (void *self);
+
+    /* All upstreams have said farewell and nothing will come any more; called once, before the
+     * last questions of `drained`. May be NULL. */
+    void (*quiet) (void *self);
 
     /* Whether everything taken in has left; asked repeatedly after stop_intake or when the inbox
      * is closed. NULL: always. */

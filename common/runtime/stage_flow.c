@@ -43,7 +43,7 @@ mr_stage_on_room (void *arg)
             return;
         }
         self->has_pending = false;
-        mr_inbox_enable (self->inbox, true);
+        mr_inbox_enable (self->inbox, !self->has_kept);
     }
     unblock (self);
     if (self->resume != NULL) {
@@ -114,6 +114,23 @@ on_handled (mr_stage_t *self, const mr_batch_t *batch)
 }
 
 static void
+on_refused (mr_stage_t *self, const mr_batch_t *batch)
+{
+    (void)batch;
+    MR_ASSERT (!self->answered);
+    self->answered = true;
+}
+
+static void
+on_later (mr_stage_t *self, const mr_batch_t *batch)
+{
+    (void)batch;
+    MR_ASSERT (!self->answered);
+    self->answered = true;
+    self->keep_frame = true;
+}
+
+static void
 on_success (mr_stage_t *self, const char *operation, double duration_ms, uint64_t count)
 {
     mr_bus_success (self->bus, operation, duration_ms, count);
@@ -127,6 +144,8 @@ on_error (mr_stage_t *self, const char *operation, const mr_failure_t *failure)
 
 const mr_stage_callbacks_t mr_stage_flow_callbacks = {
     .on_handled = on_handled,
+    .on_refused = on_refused,
+    .on_later = on_later,
     .on_success = on_success,
     .on_error = on_error,
 };
@@ -152,6 +171,36 @@ take_control (mr_stage_t *self)
     }
 }
 
+static void take_batch (mr_stage_t *self);
+
+static void
+offer_again (void *arg, int64_t mono_ns)
+{
+    (void)mono_ns;
+    mr_stage_t *self = arg;
+    zmq_msg_init (&self->frame);
+    zmq_msg_move (&self->frame, &self->kept);
+    zmq_msg_close (&self->kept);
+    self->has_kept = false;
+    take_batch (self);
+    zmq_msg_close (&self->frame);
+    mr_inbox_enable (self->inbox, !self->has_kept && !self->has_pending);
+}
+
+static void
+keep (mr_stage_t *self)
+{
+    zmq_msg_init (&self->kept);
+    zmq_msg_move (&self->kept, &self->frame);
+    self->has_kept = true;
+    mr_inbox_enable (self->inbox, false);
+    int64_t again_ns = mr_clock_mono_ns () + MR_STAGE_LATER_MS * MR_NS_PER_MS;
+    if (mr_loop_at (self->loop, again_ns, offer_again, self) == 0) {
+        mr_log_error ("no memory for a timer");
+        abort (); /* upstream still has the batch */
+    }
+}
+
 static void
 take_batch (mr_stage_t *self)
 {
@@ -165,13 +214,17 @@ take_batch (mr_stage_t *self)
     self->answered = false;
     self->ops->handle (self->state, &batch, &self->callbacks);
     MR_ASSERT (self->answered);
+    if (self->keep_frame) {
+        self->keep_frame = false;
+        keep (self);
+    }
 }
 
 void
 mr_stage_on_readable (void *arg)
 {
     mr_stage_t *self = arg;
-    for (int i = 0; i < FRAMES_A_TURN && !self->has_pending; i++) {
+    for (int i = 0; i < FRAMES_A_TURN && !self->has_pending && !self->has_kept; i++) {
         zmq_msg_init (&self->frame);
         mr_status_t status = mr_inbox_receive (self->inbox, &self->frame);
         if (status == MR_OK) {

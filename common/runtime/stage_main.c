@@ -235,7 +235,17 @@ drain_step (void *arg, int64_t mono_ns)
         mr_inbox_withdraw (self->inbox);
         return;
     }
-    if (!mr_inbox_quiet (self->inbox, mono_ns) || self->has_pending || !drained) {
+    if (!mr_inbox_quiet (self->inbox, mono_ns) || self->has_pending || self->has_kept) {
+        return;
+    }
+    if (!self->quiet) {
+        self->quiet = true;
+        if (self->ops->quiet != NULL) {
+            self->ops->quiet (self->state);
+        }
+        return;
+    }
+    if (!drained) {
         return;
     }
     if (!self->left) {

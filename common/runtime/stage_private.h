@@ -33,8 +33,11 @@ struct mr_stage {
 
     zmq_msg_t frame;     /* being handled */
     mr_batch_t received; /* as decoded from frame, to see what the stage changed */
-    bool answered;       /* on_handled was called for it */
-    zmq_msg_t pending;   /* waits for room downstream */
+    bool answered;       /* by a callback */
+    zmq_msg_t kept;      /* a batch that the stage wants again later */
+    bool keep_frame;     /* the one being handled is to be kept */
+    bool has_kept;
+    zmq_msg_t pending; /* waits for room downstream */
     bool has_pending;
     void (*resume) (void *arg); /* a source waits for room */
     void *resume_arg;
@@ -44,6 +47,7 @@ struct mr_stage {
     int signal_fd;
     bool stopping;
     bool withdrawn;
+    bool quiet; /* the stage knows that nothing will come any more */
     bool left;
     int exit_code;
 };
