@@ -82,6 +82,10 @@ typedef struct mr_stage_ops {
     /* SIGHUP. May be NULL. */
     void (*reopen) (void *self);
 
+    /* Everything is drained and the worker is about to stop: write what is due at the end. The
+     * callbacks and mr_stage_publish still work. Not called when create failed. May be NULL. */
+    void (*finish) (void *self);
+
     void (*destroy) (void **self_p);
 } mr_stage_ops_t;
 

@@ -319,6 +319,9 @@ static void
 stop (mr_stage_t *self)
 {
     if (self->bus != NULL && self->state != NULL && self->inbox != NULL) {
+        if (self->ops->finish != NULL) {
+            self->ops->finish (self->state);
+        }
         publish_counters (self, "stopped");
     }
     if (self->state != NULL) {

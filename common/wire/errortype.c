@@ -28,6 +28,8 @@ static const mr_errortype_t rows[] = {
      "The metric has `max_series` series; the record is counted under `other`"},
     {"metric_refused", "exporter", false,
      "A batch counted a metric by another definition than this exporter's; it is left out"},
+    {"totals_write", "exporter", false,
+     "The totals of the metrics could not be saved; it is tried again"},
     {"sink_write", "exporter", false, "A sink could not be written; it is tried again"},
     {"bad_frame", "any", false,
      "A batch breaks its format or its checksum; it is dropped and sent again"},

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/runtime/worker.h"
 #include "stages/exporter/latency.h"
+#include "stages/exporter/metric_output.h"
 #include "stages/exporter/rows.h"
 #include "stages/exporter/sink.h"
 
@@ -26,6 +27,7 @@ typedef struct exporter {
     mr_stage_t *stage;
     output_t outputs[MAX_OUTPUTS];
     int output_count;
+    mr_metric_output_t *metrics;
     mr_latency_t latency;
 } exporter_t;
 
@@ -83,6 +85,7 @@ static void
 destroy (void **self_p)
 {
     exporter_t *self = *self_p;
+    mr_metric_output_destroy (&self->metrics);
     for (int i = 0; i < self->output_count; i++) {
         self->outputs[i].sink.destroy (self->outputs[i].sink.self);
         mr_rows_release (&self->outputs[i].rows);
@@ -101,6 +104,22 @@ open_sink (exporter_t *self, const mr_config_section_t *section, mr_sink_t *sink
     mr_status_t status =
         mr_sink_path (mr_config_text (section, "path"), mr_stage_slot (self->stage), path, err);
     return status == MR_OK ? mr_sink_file_new (path, sink, err) : status;
+}
+
+/* Rows of metrics are not made from single batches, but of the totals. */
+static mr_status_t
+add_metric_rows (exporter_t *self, const mr_config_section_t *section, output_t *output)
+{
+    if (output->rows.input != MR_ROWS_METRICS) {
+        return MR_OK;
+    }
+    mr_metric_sink_t sink = {
+        .operation = output->operation,
+        .rows = &output->rows,
+        .sink = &output->sink,
+        .interval_ms = mr_config_number (section, "interval"),
+    };
+    return mr_metric_output_add (self->metrics, &sink);
 }
 
 static mr_status_t
@@ -127,6 +146,10 @@ add_sinks (exporter_t *self, mr_error_t *err)
         snprintf (output->operation, sizeof output->operation, "export.%s",
                   mr_config_section_name (section));
         self->output_count++;
+        status = add_metric_rows (self, section, output);
+        if (status != MR_OK) {
+            return mr_error_errno (err, "sink");
+        }
     }
     return MR_OK;
 }
@@ -164,7 +187,10 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
         return mr_error_errno (err, "exporter");
     }
     self->stage = stage;
-    mr_status_t status = add_sinks (self, err);
+    mr_status_t status = mr_metric_output_new (stage, &self->metrics, err);
+    if (status == MR_OK) {
+        status = add_sinks (self, err);
+    }
     if (status == MR_OK) {
         status = add_dead_store (self, err);
     }
@@ -224,6 +250,10 @@ handle (void *arg, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks)
     for (int i = 0; i < self->output_count; i++) {
         export_to (self, &self->outputs[i], batch);
     }
+    if (mr_metric_output_batch (self->metrics, batch) != MR_OK) {
+        mr_log_error ("batch %llu: no memory for metrics", (unsigned long long)batch->seq);
+        abort (); /* it is not lost: ingest still has it */
+    }
     double ms = (double)(mr_clock_mono_ns () - began_ns) / 1e6;
     callbacks->on_success (callbacks->stage, "export", ms, batch->count);
     mr_latency_add (&self->latency, (double)(mr_clock_wall_ns () - batch->created_ns) / 1e6);
@@ -240,6 +270,14 @@ tick (void *arg, int64_t mono_ns)
             self->outputs[i].sink.tick (self->outputs[i].sink.self);
         }
     }
+    mr_metric_output_tick (self->metrics);
+}
+
+static void
+finish (void *arg)
+{
+    exporter_t *self = arg;
+    mr_metric_output_finish (self->metrics);
 }
 
 static void
@@ -269,5 +307,6 @@ const mr_stage_ops_t mr_exporter_ops = {
     .tick = tick,
     .counters = counters,
     .reopen = reopen,
+    .finish = finish,
     .destroy = destroy,
 };

@@ -4,6 +4,7 @@
 #include "common/wire/dead.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { OUT_LIMIT = 128 << 20 };
 
@@ -34,8 +35,8 @@ mr_rows_release (mr_rows_t *self)
     mr_buffer_release (&self->out);
 }
 
-/* The line of a dead letter, which is a record like any other, at `start` of out: it stays if it
- * matches. */
+/* The line of a dead letter or a metric, which is a record like any other, at `start` of out: it
+ * stays if it matches. */
 static mr_status_t
 keep_if_matching (mr_rows_t *self, size_t start, uint32_t *count)
 {
@@ -151,6 +152,29 @@ mr_rows_make (mr_rows_t *self, const mr_batch_t *batch, const char **ret_lines, 
         return MR_OK;
     }
     mr_status_t status = append_dead (self, batch, ret_count);
+    *ret_lines = self->out.data;
+    *ret_bytes = self->out.size;
+    return status;
+}
+
+mr_status_t
+mr_rows_select (mr_rows_t *self, const mr_buffer_t *lines, const char **ret_lines,
+                size_t *ret_bytes, uint32_t *ret_count)
+{
+    mr_buffer_clear (&self->out);
+    *ret_count = 0;
+    mr_status_t status = MR_OK;
+    for (size_t at = 0; status == MR_OK && at < lines->size;) {
+        const char *line = lines->data + at;
+        const char *end = memchr (line, '\n', lines->size - at);
+        MR_ASSERT (end != NULL);
+        size_t start = self->out.size;
+        status = mr_buffer_append (&self->out, line, (size_t)(end + 1 - line));
+        if (status == MR_OK) {
+            status = keep_if_matching (self, start, ret_count);
+        }
+        at += (size_t)(end + 1 - line);
+    }
     *ret_lines = self->out.data;
     *ret_bytes = self->out.size;
     return status;

@@ -38,4 +38,10 @@ void mr_rows_release (mr_rows_t *self);
 MR_CHECK mr_status_t mr_rows_make (mr_rows_t *self, const mr_batch_t *batch, const char **ret_lines,
                                    size_t *ret_bytes, uint32_t *ret_count);
 
+/* Of lines that were made elsewhere (metric rows), each with its newline, those that match. As
+ * mr_rows_make; MR_INVALID: too many of them. */
+MR_CHECK mr_status_t mr_rows_select (mr_rows_t *self, const mr_buffer_t *lines,
+                                     const char **ret_lines, size_t *ret_bytes,
+                                     uint32_t *ret_count);
+
 #endif
