@@ -76,7 +76,7 @@ tell (const mr_totals_faults_t *faults, const char *error_type, const mr_partial
       const char *what, uint64_t count)
 {
     char message[MESSAGE_BYTES];
-    snprintf (message, sizeof message, "metric %.*s: %s", (int)metric->name.bytes,
+    snprintf (message, sizeof message, "metric %.*s: %.400s", (int)metric->name.bytes,
               metric->name.data, what);
     faults->fn (faults->arg, error_type, message, count);
 }
