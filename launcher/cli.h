@@ -63,6 +63,9 @@ MR_CHECK mr_status_t mr_cli_parse (int argc, char **argv, mr_cli_t *ret_cli, mr_
 /* Print the list of commands, or one command's options. */
 void mr_cli_help (const mr_command_t *command);
 
+/* Print the long names of a command's options. */
+void mr_cli_option_names (const mr_command_t *command, const char *separator);
+
 /* The whole of `millrace`. Returns the exit code. */
 int mr_cli_main (int argc, char **argv);
 
@@ -83,7 +86,12 @@ int mr_cmd_status (mr_cli_t *cli);
 int mr_cmd_restart (mr_cli_t *cli);
 int mr_cmd_scale (mr_cli_t *cli);
 int mr_cmd_reopen (mr_cli_t *cli);
+int mr_cmd_send (mr_cli_t *cli);
+int mr_cmd_audit (mr_cli_t *cli);
+int mr_cmd_events (mr_cli_t *cli);
+int mr_cmd_logs (mr_cli_t *cli);
 int mr_cmd_check (mr_cli_t *cli);
+int mr_cmd_completion (mr_cli_t *cli);
 int mr_cmd_version (mr_cli_t *cli);
 int mr_cmd_help (mr_cli_t *cli);
 

@@ -226,6 +226,18 @@ print_options (unsigned options)
 }
 
 void
+mr_cli_option_names (const mr_command_t *command, const char *separator)
+{
+    const char *gap = "";
+    for (int i = 0; i < MR_CLI_OPTIONS; i++) {
+        if ((command->options | COMMON) & (1U << i)) {
+            printf ("%s%s", gap, rows[i].name);
+            gap = separator;
+        }
+    }
+}
+
+void
 mr_cli_help (const mr_command_t *command)
 {
     if (command != NULL) {

@@ -1,6 +1,7 @@
 #include "launcher/watch.h"
 
 #include "common/base/clock.h"
+#include "launcher/audit.h"
 #include "launcher/client.h"
 #include "launcher/summary.h"
 #include "launcher/terminal.h"
@@ -92,6 +93,20 @@ ask (watcher_t *watcher, const char *command, bool now, mr_error_t *err)
 }
 
 static int
+print_audit (const mr_cli_t *cli, const mr_config_t *config)
+{
+    mr_error_t err;
+    json_t *audit = NULL;
+    const char *data_dir = mr_config_text (mr_config_section (config, "pipeline"), "data_dir");
+    if (mr_audit_read (data_dir, &audit, &err) != MR_OK) {
+        return mr_cli_fail (cli, MR_EXIT_FAILED, "%s", err.text);
+    }
+    int code = mr_audit_print (audit);
+    json_decref (audit);
+    return code;
+}
+
+static int
 take_down (mr_cli_t *cli, watcher_t *watcher, mr_child_t *launcher)
 {
     mr_error_t err;
@@ -112,7 +127,7 @@ take_down (mr_cli_t *cli, watcher_t *watcher, mr_child_t *launcher)
     int signal;
     (void)!mr_child_reap (launcher, &exit_code, &signal);
     printf ("the chain is down\n");
-    return MR_EXIT_OK;
+    return print_audit (cli, watcher->config);
 }
 
 int
@@ -140,7 +155,7 @@ mr_watch (mr_cli_t *cli, const mr_config_t *config, const mr_plan_t *plan, mr_ch
         (void)!mr_child_reap (launcher, &exit_code, &signal);
         if (signal == 0 && exit_code == 0) {
             printf ("the chain is down\n"); /* somebody else said `millrace down` */
-            return MR_EXIT_OK;
+            return print_audit (cli, config);
         }
         return mr_cli_fail (cli, MR_EXIT_FAILED,
                             "the launcher died; workers live on: `millrace up` adopts them");

@@ -1,0 +1,18 @@
+/* audit: what became of the records, from the ledgers of all ingest workers that ever ran on this
+ * data directory, whether anything runs or not. */
+#ifndef MR_LAUNCHER_AUDIT_H
+#define MR_LAUNCHER_AUDIT_H
+
+#include "common/base/status.h"
+
+#include <jansson.h>
+
+/* Read DATA/ingest.*.ledger and make the object of `millrace audit --json` (DESIGN: received,
+ * exported, filtered, dead, dropped, in_flight, pending, duplicates_refused, replayed, balanced,
+ * journals, sinks). MR_INVALID, MR_SYSTEM: a ledger or the directory cannot be read. */
+MR_CHECK mr_status_t mr_audit_read (const char *data_dir, json_t **ret_audit, mr_error_t *err);
+
+/* Print it in words and numbers. Returns MR_EXIT_OK, or MR_EXIT_FAILED when it does not balance. */
+int mr_audit_print (const json_t *audit);
+
+#endif

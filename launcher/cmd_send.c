@@ -1,0 +1,180 @@
+/* send: the lines of files, or of standard input, to the acknowledged socket. */
+#include "common/base/clock.h"
+#include "common/base/endpoint.h"
+#include "launcher/cli.h"
+#include "launcher/feed.h"
+#include "launcher/humane.h"
+#include "launcher/terminal.h"
+#include "launcher/watch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CONNECT_MS = 30000, BAR_CELLS = 30, PRODUCER_BYTES = 40 };
+
+typedef struct show {
+    bool terminal;
+    int64_t start_ns;
+} show_t;
+
+static double
+seconds_since (int64_t start_ns)
+{
+    double seconds = (double)(mr_clock_mono_ns () - start_ns) / (double)MR_NS_PER_S;
+    return seconds > 0.001 ? seconds : 0.001;
+}
+
+static bool
+on_tick (void *arg, const mr_feed_counts_t *counts, const mr_lines_t *lines)
+{
+    const show_t *show = arg;
+    if (show->terminal) {
+        char acknowledged[32];
+        char rate[32];
+        char bar[BAR_CELLS + 1] = "";
+        int64_t size = mr_lines_size (lines);
+        mr_humane_count ((double)counts->acknowledged, acknowledged, sizeof acknowledged);
+        mr_humane_count ((double)counts->acknowledged / seconds_since (show->start_ns), rate,
+                         sizeof rate);
+        double share = size > 0 ? (double)mr_lines_offset (lines) / (double)size : 0;
+        int cells = (int)(share * BAR_CELLS);
+        memset (bar, '.', BAR_CELLS);
+        memset (bar, '#', (size_t)(cells < BAR_CELLS ? cells : BAR_CELLS));
+        if (size > 0) {
+            fprintf (stderr, "\r[%s] %3.0f %%  %s acknowledged, %s/s\033[K", bar, 100 * share,
+                     acknowledged, rate);
+        } else {
+            fprintf (stderr, "\r%s acknowledged, %s/s\033[K", acknowledged, rate);
+        }
+    }
+    return !mr_watch_interrupted ();
+}
+
+static void
+print_summary (const show_t *show, const mr_feed_counts_t *counts)
+{
+    char sent[32];
+    char acknowledged[32];
+    char refused[32];
+    char rate[32];
+    double seconds = seconds_since (show->start_ns);
+    if (show->terminal) {
+        fprintf (stderr, "\r\033[K");
+    }
+    mr_humane_count ((double)counts->sent, sent, sizeof sent);
+    mr_humane_count ((double)counts->acknowledged, acknowledged, sizeof acknowledged);
+    mr_humane_count ((double)counts->refused, refused, sizeof refused);
+    mr_humane_count ((double)counts->acknowledged / seconds, rate, sizeof rate);
+    printf ("sent %s, acknowledged %s, refused %s, in %.1f s (%s/s)\n", sent, acknowledged, refused,
+            seconds, rate);
+    if (counts->skipped > 0) {
+        mr_humane_count ((double)counts->skipped, sent, sizeof sent);
+        printf ("skipped %s that were acknowledged before\n", sent);
+    }
+}
+
+/* Where to, and the longest record that is taken there. */
+static int
+find_endpoint (const mr_cli_t *cli, char endpoint[MR_ENDPOINT_BYTES], uint64_t *ret_max_record)
+{
+    mr_error_t err;
+    if (cli->set[MR_CLI_TO]) {
+        if (mr_endpoint_check (cli->values[MR_CLI_TO], &err) != MR_OK) {
+            return mr_cli_fail (cli, MR_EXIT_USAGE, "--to: %s", err.text);
+        }
+        snprintf (endpoint, MR_ENDPOINT_BYTES, "%s", cli->values[MR_CLI_TO]);
+        return 0;
+    }
+    mr_plan_t plan;
+    mr_config_t *config = NULL;
+    int code = mr_cli_load (cli, &config, &plan);
+    if (code != 0) {
+        return code;
+    }
+    const mr_config_section_t *ingest = mr_config_section (config, "ingest");
+    const mr_config_entry_t *router = mr_config_next (ingest, "router", NULL);
+    if (router == NULL) {
+        code = mr_cli_fail (cli, MR_EXIT_CONFIG,
+                            "%s: [ingest] router: not set; add one (router = ipc://run/router), or "
+                            "say --to ENDPOINT",
+                            mr_config_file (config));
+    } else if (mr_endpoint_for_slot (router->value.text, 0, endpoint, MR_ENDPOINT_BYTES, &err) !=
+               MR_OK) {
+        code = mr_cli_fail (cli, MR_EXIT_CONFIG, "%s", err.text);
+    } else {
+        *ret_max_record = (uint64_t)mr_config_number (ingest, "max_record");
+    }
+    mr_config_destroy (&config);
+    return code;
+}
+
+static int
+send_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *options, show_t *show,
+           mr_feed_counts_t *counts)
+{
+    mr_error_t err;
+    mr_lines_t *lines = NULL;
+    if (mr_lines_open (path, cli->set[MR_CLI_FOLLOW], &lines, &err) != MR_OK) {
+        return mr_cli_fail (cli, MR_EXIT_FAILED, "%s", err.text);
+    }
+    mr_feed_options_t mine = *options;
+    char once[MR_LINES_NAME_BYTES];
+    if (mine.loop && mine.producer == NULL) {
+        /* Going round and round has no place in the file to come back to. */
+        snprintf (once, sizeof once, "loop-%" PRIx64, (uint64_t)mr_clock_wall_ns ());
+        mine.producer = once;
+    }
+    mr_status_t status = mr_feed (&mine, lines, (mr_feed_watcher_t){on_tick, show}, counts, &err);
+    mr_lines_close (&lines);
+    if (status == MR_OK) {
+        return MR_EXIT_OK;
+    }
+    if (show->terminal) {
+        fprintf (stderr, "\r\033[K");
+    }
+    return mr_cli_fail (cli, status == MR_AGAIN ? MR_EXIT_TIMEOUT : MR_EXIT_FAILED, "%s", err.text);
+}
+
+int
+mr_cmd_send (mr_cli_t *cli)
+{
+    char endpoint[MR_ENDPOINT_BYTES];
+    mr_feed_options_t options = {
+        .endpoint = endpoint,
+        .producer = cli->set[MR_CLI_PRODUCER] ? cli->values[MR_CLI_PRODUCER] : NULL,
+        .loop = cli->set[MR_CLI_LOOP],
+        .rate = cli->rate,
+        .timeout_ms = cli->timeout_ms,
+        .connect_ms = cli->set[MR_CLI_FOLLOW] ? 0 : CONNECT_MS,
+    };
+    if (cli->word_count > 1 && (cli->set[MR_CLI_FOLLOW] || cli->set[MR_CLI_LOOP])) {
+        return mr_cli_fail (cli, MR_EXIT_USAGE, "--follow and --loop take one file");
+    }
+    if (cli->word_count > 1 && options.producer != NULL) {
+        return mr_cli_fail (cli, MR_EXIT_USAGE, "--producer takes one file: each has its own");
+    }
+    if (options.producer != NULL &&
+        (options.producer[0] == '\0' || strlen (options.producer) > PRODUCER_BYTES)) {
+        return mr_cli_fail (cli, MR_EXIT_USAGE, "--producer: a name of 1 to %d bytes",
+                            PRODUCER_BYTES);
+    }
+    int code = find_endpoint (cli, endpoint, &options.max_record);
+    if (code != 0) {
+        return code;
+    }
+    mr_feed_counts_t counts = {0};
+    show_t show = {.terminal = mr_terminal_is (stderr), .start_ns = mr_clock_mono_ns ()};
+    mr_watch_signals ();
+    int files = cli->word_count > 0 ? cli->word_count : 1;
+    for (int i = 0; i < files && code == 0 && !mr_watch_interrupted (); i++) {
+        const char *path = cli->word_count > 0 ? cli->words[i] : "-";
+        code = send_file (cli, path, &options, &show, &counts);
+    }
+    print_summary (&show, &counts);
+    bool endless = cli->set[MR_CLI_FOLLOW] || cli->set[MR_CLI_LOOP];
+    if (code == 0 && (counts.refused > 0 || (mr_watch_interrupted () && !endless))) {
+        code = MR_EXIT_FAILED;
+    }
+    return code;
+}

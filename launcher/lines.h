@@ -1,0 +1,48 @@
+/* lines: the lines of a file or of standard input, one after another, with what `send --follow`
+ * needs: a file that grows, is truncated, or is replaced by another of its name.
+ * Not thread safe. */
+#ifndef MR_LAUNCHER_LINES_H
+#define MR_LAUNCHER_LINES_H
+
+#include "common/base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MR_LINES_NAME_BYTES = 63, MR_LINES_MAX_BYTES = 64 << 20 };
+
+typedef struct mr_lines mr_lines_t;
+
+/* path "-": standard input. follow: an end of the file is not the end. MR_SYSTEM: cannot open. */
+MR_CHECK mr_status_t mr_lines_open (const char *path, bool follow, mr_lines_t **ret_lines,
+                                    mr_error_t *err);
+void mr_lines_close (mr_lines_t **self_p);
+
+/* The next line, without its newline; borrowed until the next call. A last line without newline is
+ * a line unless follow is set.
+ * MR_OK; MR_AGAIN: none now (wait for mr_lines_fd, or a moment); MR_CLOSED: that was all;
+ * MR_INVALID: a line over MR_LINES_MAX_BYTES; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_lines_next (mr_lines_t *self, const char **ret_line, size_t *ret_bytes,
+                                    mr_error_t *err);
+
+/* Read the file again from its beginning. */
+void mr_lines_rewind (mr_lines_t *self);
+
+/* A descriptor that becomes readable when there may be more; -1: none does (a file). */
+int mr_lines_fd (const mr_lines_t *self);
+
+/* A name for the file that stays the same from run to run: made of device, inode and first line, so
+ * that another file that reuses the inode has another name. Random for standard input.
+ * MR_AGAIN: there is no first line yet. ret_name: MR_LINES_NAME_BYTES. */
+MR_CHECK mr_status_t mr_lines_name (mr_lines_t *self, char *ret_name);
+
+/* Follow: another file has taken the place of this one, or it was truncated, and all of this one
+ * has been read; open what is there now. True: it is another one now, with another name. */
+bool mr_lines_replaced (mr_lines_t *self);
+
+/* How far reading has got, and the size of the file; 0 when unknown. */
+int64_t mr_lines_offset (const mr_lines_t *self);
+int64_t mr_lines_size (const mr_lines_t *self);
+
+#endif
