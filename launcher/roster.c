@@ -2,8 +2,15 @@
 
 #include "common/base/log.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 void
 mr_roster_init (mr_roster_t *self, const mr_unit_env_t *env)
@@ -93,13 +100,39 @@ mr_roster_scan (mr_roster_t *self)
     return scan.adopted;
 }
 
-bool
-mr_roster_alive (const mr_roster_t *self)
+static bool
+is_deserted (const char *path)
 {
-    for (int i = 0; i < self->count; i++) {
-        if (self->units[i]->child.pidfd >= 0) {
-            return true;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat status;
+    if (lstat (path, &status) != 0 || !S_ISSOCK (status.st_mode) ||
+        strlen (path) >= sizeof address.sun_path) {
+        return false;
+    }
+    memcpy (address.sun_path, path, strlen (path));
+    int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool refused = fd >= 0 &&
+                   connect (fd, (const struct sockaddr *)&address, sizeof address) != 0 &&
+                   errno == ECONNREFUSED;
+    if (fd >= 0) {
+        close (fd);
+    }
+    return refused;
+}
+
+void
+mr_roster_sweep_sockets (const mr_roster_t *self)
+{
+    DIR *dir = opendir (self->env->plan->run_dir);
+    const struct dirent *entry;
+    while (dir != NULL && (entry = readdir (dir)) != NULL) {
+        char path[PATH_MAX];
+        int length = snprintf (path, sizeof path, "%s/%s", self->env->plan->run_dir, entry->d_name);
+        if (length < PATH_MAX && is_deserted (path)) {
+            unlink (path);
         }
     }
-    return false;
+    if (dir != NULL) {
+        closedir (dir);
+    }
 }

@@ -156,7 +156,10 @@ on_exit_watch (void *arg, short revents)
     if (mr_worker_sweep (self->env->plan->run_dir, self->name, &err) == MR_SYSTEM) {
         mr_log_warn ("%s", err.text);
     }
-    find_reason (self);
+    self->reason[0] = '\0';
+    if (!draining || late) {
+        find_reason (self);
+    }
     mr_policy_action_t action = mr_policy_exited (&self->policy, &self->env->plan->limits, code,
                                                   signal, mr_clock_mono_ns ());
     tell_end (self, draining, late);
