@@ -12,7 +12,7 @@
 
 enum { STEP_MS = 200, RECEIVE_HWM = 100000, TOPIC_BYTES = 256 };
 
-/* "TIME topic key=value …": the members that people look for, in this order, then nothing else. */
+/* "TIME topic key=value ...": the members that people look for, in this order. */
 static void
 print_line (const char *topic, const json_t *event)
 {

@@ -19,7 +19,8 @@ STAGES = ["ingest", "processor", "metrics", "exporter"]
 class Chain:
     """One pipeline. close() kills what is left of it."""
 
-    def __init__(self, workers=None, stop_timeout="10s", user=None, real=False, extra=""):
+    def __init__(self, workers=None, stop_timeout="10s", user=None, real=False, extra="",
+                 ingest="pull = ipc://run/in{slot}\n"):
         self.folder = tempfile.mkdtemp(prefix="mr-launcher-", dir="/tmp")
         self.user = user
         self.bin = os.path.join(self.folder, "bin")
@@ -31,7 +32,7 @@ class Chain:
         self._install(real)
         counts = {"processor": 2, **(workers or {})}
         sections = "".join(f"[{stage}]\nworkers = {counts.get(stage, 1)}\n"
-                           + ("pull = ipc://run/in{slot}\n" if stage == "ingest" else "")
+                           + (ingest if stage == "ingest" else "")
                            for stage in STAGES)
         with open(self.config, "w", encoding="utf-8") as out:
             out.write(f"[pipeline]\nname = test\nstop_timeout = {stop_timeout}\n"
