@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METRICS_MAX = 1024, MESSAGE_BYTES = 512 };
+enum { METRICS_MAX = 1024, MESSAGE_BYTES = 512, WHAT_BYTES = 96 };
 
 static mr_status_t
 add_metric (mr_metric_totals_t *self, const mr_partial_metric_t *metric, const char *help,
@@ -95,7 +95,7 @@ fold_metric (mr_metric_total_t *total, const mr_partial_metric_t *metric,
         folded += full ? series.count : 0;
     }
     if (folded > 0) {
-        char what[MESSAGE_BYTES];
+        char what[WHAT_BYTES];
         snprintf (what, sizeof what, "it has %u series, the rest is counted as \"other\"",
                   total->metric.max_series);
         tell (faults, "metric_series_full", metric, what, folded);
