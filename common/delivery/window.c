@@ -147,8 +147,8 @@ write_file (const char *path, uint64_t journal, uint64_t base, mr_error_t *err)
 }
 
 mr_status_t
-mr_window_create (const char *path, uint64_t journal, uint64_t base, mr_window_t **ret_window,
-                  mr_error_t *err)
+mr_window_prepare (const char *path, uint64_t journal, uint64_t base, mr_window_t **ret_window,
+                   mr_error_t *err)
 {
     char made[PATH_MAX];
     if (snprintf (made, sizeof made, "%s.new", path) >= (int)sizeof made) {
@@ -156,19 +156,26 @@ mr_window_create (const char *path, uint64_t journal, uint64_t base, mr_window_t
         return MR_CONFIG;
     }
     mr_status_t status = write_file (made, journal, base, err);
-    if (status != MR_OK) {
-        return status;
+    if (status == MR_OK) {
+        status = map_file (made, ret_window, err);
     }
-    MR_CRASH_POINT ("window.create.written");
-    if (rename (made, path) != 0) {
-        return mr_error_errno (err, "cannot rename %s", made);
-    }
-    status = map_file (path, ret_window, err);
     if (status == MR_CLOSED) {
-        mr_error_set (err, "the window %s vanished while it was made", path);
+        mr_error_set (err, "the window %s vanished while it was made", made);
         status = MR_SYSTEM;
     }
+    if (status == MR_OK) {
+        snprintf ((*ret_window)->path, sizeof (*ret_window)->path, "%s", path);
+    }
     return status;
+}
+
+mr_status_t
+mr_window_install (mr_window_t *self, mr_error_t *err)
+{
+    char made[PATH_MAX + 8];
+    snprintf (made, sizeof made, "%s.new", self->path);
+    MR_CRASH_POINT ("window.install.written");
+    return rename (made, self->path) == 0 ? MR_OK : mr_error_errno (err, "cannot rename %s", made);
 }
 
 void

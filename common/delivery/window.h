@@ -41,11 +41,12 @@ typedef struct mr_window_word {
 
 typedef struct mr_window mr_window_t;
 
-/* Make a new file, all words NEVER, under another name first; replaces the one that is there. The
- * caller holds the locks of all exporters: one that still maps the old file would settle in it.
- * base: everything up to this seq is settled, in whatever way. */
-MR_CHECK mr_status_t mr_window_create (const char *path, uint64_t journal, uint64_t base,
-                                       mr_window_t **ret_window, mr_error_t *err);
+/* Make a new file beside the path, all words NEVER, and map it; fill it, and give it its name with
+ * mr_window_install, which replaces what is there. No exporter may live that maps the old one: it
+ * would settle in it. base: everything up to this seq is settled, in whatever way. */
+MR_CHECK mr_status_t mr_window_prepare (const char *path, uint64_t journal, uint64_t base,
+                                        mr_window_t **ret_window, mr_error_t *err);
+MR_CHECK mr_status_t mr_window_install (mr_window_t *self, mr_error_t *err);
 
 /* Map the file.
  *   journal  what it must belong to; 0: any
@@ -76,7 +77,7 @@ bool mr_window_settled (const mr_window_t *self, uint64_t seq);
 /* Ingest only, a seq that is not in the ring yet. */
 void mr_window_send (mr_window_t *self, uint64_t seq);
 
-/* Ingest only: a seq that was never used, or found in a spool at a rebuild. */
+/* While preparing: a seq that was never used, or was found in a spool. */
 void mr_window_mark_done (mr_window_t *self, uint64_t seq, uint8_t slot);
 
 /* SENT(seq, generation) -> CLAIMED by slot. false: it is not in that state; the copy is stale. */

@@ -128,6 +128,11 @@ on_socket_event (void *arg, short revents)
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED && peer->state == PEER_CONNECTING) {
             peer->state = PEER_CONNECTED;
             mr_loop_events (self->options.loop, peer->socket_id, self->want_room ? ZMQ_POLLOUT : 0);
+            /* A worker that was leaving when we connected waits for our farewell. */
+            mr_rundir_scan (self->rundir);
+            if (peer->state == PEER_FREE) {
+                return;
+            }
         } else if (event == ZMQ_EVENT_DISCONNECTED && peer->state != PEER_CONNECTING) {
             /* Whether it left on purpose stands in the run directory, perhaps not read yet. */
             mr_rundir_scan (self->rundir);
@@ -296,6 +301,14 @@ mr_peers_send_to (mr_peers_t *self, int slot, const void *data, size_t bytes)
         }
     }
     return MR_AGAIN;
+}
+
+void
+mr_peers_send_all (mr_peers_t *self, const void *data, size_t bytes)
+{
+    for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
+        (void)!mr_peers_send_to (self, slot, data, bytes);
+    }
 }
 
 void

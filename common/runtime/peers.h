@@ -42,6 +42,9 @@ MR_CHECK mr_status_t mr_peers_send (mr_peers_t *self, void *msg);
 /* Hand a copy of bytes to the worker of this slot. MR_AGAIN: no such worker, or no room. */
 MR_CHECK mr_status_t mr_peers_send_to (mr_peers_t *self, int slot, const void *data, size_t bytes);
 
+/* Hand a copy to every worker; those without room miss it. */
+void mr_peers_send_all (mr_peers_t *self, const void *data, size_t bytes);
+
 /* Ask for one call of `room`. */
 void mr_peers_want_room (mr_peers_t *self);
 

@@ -60,7 +60,12 @@ typedef struct mr_stage_ops {
     void (*handle) (void *self, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks);
 
     /* A control message came in (sources only). May be NULL. */
-    void (*control) (void *self, const mr_control_t *control);
+    void (*control) (
+        void *self,
+        const mr_control_t *control); /* A downstream worker died without leaving: what was sent to
+                                       * it may be lost (sources only; for the others the skeleton
+                                       * tells the sources). May be NULL. */
+    void (*lost) (void *self);
 
     /* About once a second. May be NULL. */
     void (*tick) (void *self, int64_t mono_ns);
@@ -107,6 +112,9 @@ bool mr_stage_room (mr_stage_t *self);
  * untouched; `resume` of mr_stage_when_room is called once there may be room again. */
 MR_CHECK mr_status_t mr_stage_send (mr_stage_t *self, void *msg);
 void mr_stage_when_room (mr_stage_t *self, void (*resume) (void *arg), void *arg);
+
+/* Tell all sources that batches may have been lost below them. */
+void mr_stage_notify_loss (mr_stage_t *self);
 
 /* Publish any other event; json: a complete object. Failures are contained and counted. The
  * skeleton's members (worker, incarnation, event_seq, ts) must be in it: see mr_stage_stamp. */

@@ -81,10 +81,31 @@ send_done (mr_stage_t *self, const mr_batch_t *batch)
         .slot = (uint32_t)self->slot,
     };
     uint8_t bytes[MR_CONTROL_BYTES];
-    mr_control_encode (&done, bytes);
-    if (mr_peers_send_to (self->peers, batch->origin, bytes, sizeof bytes) != MR_OK) {
-        mr_log_warn ("%s.%d is not there to hear that batch %llu is done", self->first_stage,
-                     batch->origin, (unsigned long long)batch->seq);
+    mr_control_encode (
+        &done, bytes); /* A hint: when nobody is there to hear it, the window's word says so too. */
+    (void)!mr_peers_send_to (self->peers, batch->origin, bytes, sizeof bytes);
+}
+
+void
+mr_stage_notify_loss (mr_stage_t *self)
+{
+    mr_control_t loss = {.type = MR_CONTROL_LOSS, .slot = (uint32_t)self->slot};
+    uint8_t bytes[MR_CONTROL_BYTES];
+    mr_control_encode (&loss, bytes);
+    mr_peers_send_all (self->sources != NULL ? self->sources : self->peers, bytes, sizeof bytes);
+}
+
+/* The socket to the dead worker is closed already (rule 10): what the notice brings cannot enter
+ * it. */
+void
+mr_stage_on_lost (void *arg, int slot)
+{
+    (void)slot;
+    mr_stage_t *self = arg;
+    if (!self->is_source) {
+        mr_stage_notify_loss (self);
+    } else if (self->ops->lost != NULL) {
+        self->ops->lost (self->state);
     }
 }
 
@@ -156,6 +177,9 @@ refuse_frame (mr_stage_t *self, const char *why)
     mr_log_error ("dropped an unreadable frame: %s", why);
     mr_failure_t failure = {.error_type = "bad_frame", .count = 1, .message = why};
     mr_bus_error (self->bus, "receive", &failure);
+    if (!self->is_source) {
+        mr_stage_notify_loss (self);
+    }
 }
 
 static void

@@ -140,6 +140,12 @@ open_bus (mr_stage_t *self, mr_error_t *err)
     return mr_bus_new (&options, &self->bus, err);
 }
 
+static void
+ignore_room (void *arg)
+{
+    (void)arg;
+}
+
 static mr_status_t
 open_links (mr_stage_t *self, mr_error_t *err)
 {
@@ -152,14 +158,26 @@ open_links (mr_stage_t *self, mr_error_t *err)
         .stage = is_last ? self->first_stage : self->next_stage,
         .hwm = is_last ? DONE_HWM : MR_DATA_HWM,
         .immediate = !is_last,
+        .lost = is_last ? NULL : mr_stage_on_lost,
         .linger_ms =
             (int)mr_config_number (mr_config_section (self->config, "pipeline"), "stop_timeout"),
         .room = mr_stage_on_room,
         .arg = self,
     };
     mr_status_t status = mr_peers_new (&options, &self->peers, err);
+    if (status == MR_OK && !is_last && !self->is_source) {
+        options.stage = self->first_stage;
+        options.hwm = DONE_HWM;
+        options.immediate = false;
+        options.lost = NULL;
+        options.room = ignore_room;
+        status = mr_peers_new (&options, &self->sources, err);
+    }
     if (status != MR_OK) {
         return status;
+    }
+    if (!self->is_source && mr_worker_follows_dead (self->worker)) {
+        mr_stage_notify_loss (self); /* whoever was here before may have held batches */
     }
     char path[PATH_MAX];
     snprintf (path, sizeof path, "%s/%s.ipc", run_dir, mr_stage_worker (self));
@@ -251,8 +269,11 @@ drain_step (void *arg, int64_t mono_ns)
     if (!self->left) {
         self->left = true;
         mr_peers_leave (self->peers);
+        if (self->sources != NULL) {
+            mr_peers_leave (self->sources);
+        }
     }
-    if (mr_peers_gone (self->peers)) {
+    if (mr_peers_gone (self->peers) && (self->sources == NULL || mr_peers_gone (self->sources))) {
         mr_loop_stop (self->loop);
     }
 }
@@ -329,6 +350,7 @@ stop (mr_stage_t *self)
     }
     mr_inbox_destroy (&self->inbox);
     mr_peers_destroy (&self->peers);
+    mr_peers_destroy (&self->sources);
     mr_bus_destroy (&self->bus);
     mr_loop_destroy (&self->loop);
     if (self->zmq != NULL) {

@@ -29,7 +29,8 @@ struct mr_stage {
     mr_loop_t *loop;
     mr_bus_t *bus;
     mr_inbox_t *inbox;
-    mr_peers_t *peers; /* the next stage's workers; for the last stage, the sources */
+    mr_peers_t *peers;   /* the next stage's workers; for the last stage, the sources */
+    mr_peers_t *sources; /* of stages between: the way for loss notices; NULL elsewhere */
 
     zmq_msg_t frame;     /* being handled */
     mr_batch_t received; /* as decoded from frame, to see what the stage changed */
@@ -55,6 +56,7 @@ struct mr_stage {
 /* stage_flow.c */
 void mr_stage_on_readable (void *arg);
 void mr_stage_on_room (void *arg);
+void mr_stage_on_lost (void *arg, int slot);
 extern const mr_stage_callbacks_t mr_stage_flow_callbacks;
 
 /* Time spent waiting for room downstream so far, the present wait included. */

@@ -24,6 +24,7 @@ struct mr_worker {
     int64_t started_ns;
     mr_worker_state_t state;
     int fd;
+    bool follows_dead;
 };
 
 static const char *const state_names[] = {
@@ -151,6 +152,8 @@ mr_worker_claim (const char *run_dir, const char *stage, int slot, mr_worker_t *
         free (self);
         return status;
     }
+    struct stat st;
+    self->follows_dead = fstat (self->fd, &st) == 0 && st.st_size > 0;
     self->started_ns = mr_clock_wall_ns ();
     if (getrandom (&self->incarnation, sizeof self->incarnation, 0) !=
             (ssize_t)sizeof self->incarnation ||
@@ -161,6 +164,12 @@ mr_worker_claim (const char *run_dir, const char *stage, int slot, mr_worker_t *
     }
     *ret_worker = self;
     return MR_OK;
+}
+
+bool
+mr_worker_follows_dead (const mr_worker_t *self)
+{
+    return self->follows_dead;
 }
 
 const char *

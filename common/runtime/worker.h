@@ -40,6 +40,9 @@ typedef struct mr_worker_info {
  * Returns MR_OK; MR_AGAIN (err: who holds it, with its pid); MR_SYSTEM. */
 MR_CHECK mr_status_t mr_worker_claim (const char *run_dir, const char *stage, int slot,
                                       mr_worker_t **ret_worker, mr_error_t *err);
+/* Whether the lock file was left there by one that died without a clean exit. */
+bool mr_worker_follows_dead (const mr_worker_t *self);
+
 const char *mr_worker_name (const mr_worker_t *self);
 uint64_t mr_worker_incarnation (const mr_worker_t *self);
 void mr_worker_set_state (mr_worker_t *self, mr_worker_state_t state);

@@ -3,14 +3,10 @@
 #include "stages/ingest/intake.h"
 #include "stages/ingest/source.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
-
-enum { MAX_PRODUCERS = 100000 };
 
 typedef struct ingest {
     mr_intake_t *intake;
-    mr_producers_t *producers;
 } ingest_t;
 
 static void
@@ -18,7 +14,6 @@ destroy (void **self_p)
 {
     ingest_t *self = *self_p;
     mr_intake_destroy (&self->intake);
-    mr_producers_destroy (&self->producers);
     free (self);
     *self_p = NULL;
 }
@@ -35,7 +30,7 @@ open_pull (ingest_t *self, mr_stage_t *stage, const mr_binding_t *binding, mr_er
 static mr_status_t
 open_router (ingest_t *self, mr_stage_t *stage, const mr_binding_t *binding, mr_error_t *err)
 {
-    return mr_source_router_new (stage, self->intake, binding, self->producers, err);
+    return mr_source_router_new (stage, self->intake, binding, err);
 }
 
 static mr_status_t
@@ -71,9 +66,6 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
         return mr_error_errno (err, "ingest");
     }
     mr_status_t status = mr_intake_new (stage, &self->intake, err);
-    if (status == MR_OK && mr_producers_new (MAX_PRODUCERS, &self->producers) != MR_OK) {
-        status = mr_error_errno (err, "producers");
-    }
     if (status == MR_OK) {
         status = open_all (self, stage, "pull", open_pull, err);
     }
@@ -96,9 +88,22 @@ static void
 control (void *arg, const mr_control_t *message)
 {
     ingest_t *self = arg;
-    if (message->type == MR_CONTROL_DONE) {
+    switch (message->type) {
+    case MR_CONTROL_DONE:
         mr_intake_done (self->intake, message);
+        break;
+    case MR_CONTROL_LOSS:
+        mr_intake_notice (self->intake);
+        break;
     }
+}
+
+/* One of our own downstream connections broke. */
+static void
+lost (void *arg)
+{
+    ingest_t *self = arg;
+    mr_intake_notice (self->intake);
 }
 
 static void
@@ -115,19 +120,18 @@ drained (void *arg)
     return mr_intake_drained (self->intake);
 }
 
+static void
+tick (void *arg, int64_t mono_ns)
+{
+    ingest_t *self = arg;
+    mr_intake_tick (self->intake, mono_ns);
+}
+
 static mr_status_t
 counters (void *arg, mr_buffer_t *json)
 {
     const ingest_t *self = arg;
-    mr_ledger_counts_t c = mr_intake_ledger (self->intake);
-    uint64_t settled = c.exported + c.filtered + c.dead + c.dropped;
-    return mr_buffer_printf (json,
-                             ",\"ledger\":{\"received\":%" PRIu64 ",\"exported\":%" PRIu64
-                             ",\"filtered\":%" PRIu64 ",\"dead\":%" PRIu64 ",\"dropped\":%" PRIu64
-                             ",\"in_flight\":%" PRIu64 ",\"in_flight_batches\":%" PRIu32 "}",
-                             c.received, c.exported, c.filtered, c.dead, c.dropped,
-                             c.received - settled,
-                             mr_window_in_flight (mr_intake_window (self->intake)));
+    return mr_intake_counters (self->intake, json);
 }
 
 const mr_stage_ops_t mr_ingest_ops = {
@@ -135,6 +139,8 @@ const mr_stage_ops_t mr_ingest_ops = {
     .help = "Takes records in over ZeroMQ and TCP and sends them on as batches.",
     .create = create,
     .control = control,
+    .lost = lost,
+    .tick = tick,
     .stop_intake = stop_intake,
     .drained = drained,
     .counters = counters,

@@ -1,10 +1,13 @@
 #include "stages/ingest/intake.h"
 
 #include "common/base/clock.h"
+#include "common/base/ledger.h"
 #include "common/base/log.h"
 #include "common/wire/producer.h"
 #include "stages/ingest/batcher.h"
+#include "stages/ingest/syncer.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,13 +16,19 @@
 
 enum {
     MAX_SOURCES = 256,
+    MAX_PRODUCERS = 100000,
+    LOCK_WAIT_MS = 2000,
+    RETRY_MS = 200,           /* between two tries of a journal that takes nothing */
     DEAD_SAMPLE_BYTES = 1024, /* of a record that is too long */
 };
 
 struct mr_intake {
     mr_stage_t *stage;
     mr_batcher_t *batcher;
-    mr_window_t *window;
+    mr_producers_t *producers;
+    mr_journal_t *journal;
+    mr_sender_t *sender;
+    mr_syncer_t *syncer; /* NULL unless durability = fsync */
     mr_ledger_t *ledger;
     mr_source_t sources[MAX_SOURCES];
     int source_count;
@@ -28,17 +37,109 @@ struct mr_intake {
     int64_t first_mono_ns; /* when the first record of the present batch came */
     int64_t first_wall_ns;
     int linger_timer;  /* 0: not running */
+    int retry_timer;   /* 0: not running */
     uint64_t too_long; /* records in the present batch */
-    zmq_msg_t pending; /* has a seq, waits for room downstream */
-    bool has_pending;
-    bool enabled;
-    bool refused;     /* a source wanted to hand in and was told to wait */
-    int serve_timer;  /* 0: not running */
-    unsigned serving; /* whose turn it is to be served first */
+    bool enabled;      /* sources read */
+    bool full;         /* the journal takes nothing now */
+    bool refused;      /* a source wanted to hand in and was told to wait */
+    int serve_timer;   /* 0: not running */
+    unsigned serving;  /* whose turn it is to be served first */
     bool stopping;
 };
 
 static void pump (mr_intake_t *self);
+
+static void
+on_sender_room (void *arg)
+{
+    pump (arg);
+}
+
+/* ---- start and end ---- */
+
+static mr_status_t
+save_producers (void *arg, mr_buffer_t *out)
+{
+    return mr_producers_save (arg, out);
+}
+
+static mr_status_t
+load_producers (void *arg, const void *data, size_t bytes)
+{
+    return mr_producers_load (arg, data, bytes);
+}
+
+static mr_status_t
+open_journal (mr_intake_t *self, mr_error_t *err)
+{
+    const mr_config_t *config = mr_stage_config (self->stage);
+    mr_journal_options_t options = {
+        .data_dir = mr_config_text (mr_config_section (config, "pipeline"), "data_dir"),
+        .slot = mr_stage_slot (self->stage),
+        .segment_bytes =
+            (uint64_t)mr_config_number (mr_config_section (config, "ingest"), "segment_bytes"),
+        .lock_wait_ms = LOCK_WAIT_MS,
+        .state = {.save = save_producers,
+                  .load = load_producers,
+                  .apply = load_producers,
+                  .arg = self->producers},
+    };
+    return mr_journal_open (&options, &self->journal, err);
+}
+
+static mr_status_t
+open_ledger (mr_intake_t *self, mr_error_t *err)
+{
+    char path[PATH_MAX];
+    snprintf (
+        path, sizeof path, "%s/%s.ledger",
+        mr_config_text (mr_config_section (mr_stage_config (self->stage), "pipeline"), "data_dir"),
+        mr_stage_worker (self->stage));
+    return mr_ledger_open (path, &self->ledger, err);
+}
+
+/* Every batch up to seq is as durable as `durability` says. */
+static void
+acknowledge (mr_intake_t *self, uint64_t seq)
+{
+    for (int i = 0; i < self->source_count; i++) {
+        if (self->sources[i].durable != NULL) {
+            self->sources[i].durable (self->sources[i].self, seq);
+        }
+    }
+}
+
+static void
+on_synced (void *arg)
+{
+    mr_intake_t *self = arg;
+    acknowledge (self, mr_journal_synced_seq (self->journal));
+    pump (self);
+}
+
+static mr_status_t
+open_sender (mr_intake_t *self, mr_error_t *err)
+{
+    const mr_config_section_t *ingest = mr_config_section (mr_stage_config (self->stage), "ingest");
+    bool fsync = strcmp (mr_config_text (ingest, "durability"), "fsync") == 0;
+    mr_sender_options_t options = {
+        .stage = self->stage,
+        .journal = self->journal,
+        .limit = (uint32_t)mr_config_number (ingest, "window"),
+        .fsync = fsync,
+        .room = on_sender_room,
+        .arg = self,
+    };
+    mr_status_t status = mr_sender_new (&options, &self->sender, err);
+    if (status == MR_OK && fsync) {
+        status = mr_syncer_new (mr_stage_loop (self->stage), self->journal, on_synced, self,
+                                &self->syncer);
+        if (status == MR_OK) {
+            mr_syncer_wake (self->syncer); /* what an earlier life left unsynced */
+        }
+    }
+    return status;
+}
 
 mr_status_t
 mr_intake_new (mr_stage_t *stage, mr_intake_t **ret_intake, mr_error_t *err)
@@ -47,24 +148,26 @@ mr_intake_new (mr_stage_t *stage, mr_intake_t **ret_intake, mr_error_t *err)
     if (self == NULL) {
         return mr_error_errno (err, "ingest");
     }
-    const mr_config_t *config = mr_stage_config (stage);
-    const mr_config_section_t *ingest = mr_config_section (config, "ingest");
+    const mr_config_section_t *ingest = mr_config_section (mr_stage_config (stage), "ingest");
     self->stage = stage;
     self->enabled = true;
     self->max_record = (size_t)mr_config_number (ingest, "max_record");
     self->linger_ns = mr_config_number (ingest, "linger_ms") * MR_NS_PER_MS;
-    char path[PATH_MAX];
-    snprintf (path, sizeof path, "%s/%s.ledger",
-              mr_config_text (mr_config_section (config, "pipeline"), "data_dir"),
-              mr_stage_worker (stage));
-    mr_status_t status = mr_ledger_open (path, &self->ledger, err);
-    if (status == MR_OK &&
-        (mr_window_new ((uint32_t)mr_config_number (ingest, "window"),
-                        mr_ledger_counts (self->ledger).batches, &self->window) != MR_OK ||
-         mr_batcher_new ((uint32_t)mr_config_number (ingest, "batch_records"),
-                         (size_t)mr_config_number (ingest, "batch_bytes"),
-                         &self->batcher) != MR_OK)) {
+    mr_status_t status = MR_OK;
+    if (mr_producers_new (MAX_PRODUCERS, &self->producers) != MR_OK ||
+        mr_batcher_new ((uint32_t)mr_config_number (ingest, "batch_records"),
+                        (size_t)mr_config_number (ingest, "batch_bytes"),
+                        &self->batcher) != MR_OK) {
         status = mr_error_errno (err, "ingest");
+    }
+    if (status == MR_OK) {
+        status = open_journal (self, err);
+    }
+    if (status == MR_OK) {
+        status = open_sender (self, err);
+    }
+    if (status == MR_OK) {
+        status = open_ledger (self, err);
     }
     if (status != MR_OK) {
         mr_intake_destroy (&self);
@@ -84,12 +187,12 @@ mr_intake_destroy (mr_intake_t **self_p)
     for (int i = 0; i < self->source_count; i++) {
         self->sources[i].destroy (self->sources[i].self);
     }
-    if (self->has_pending) {
-        zmq_msg_close (&self->pending);
-    }
-    mr_batcher_destroy (&self->batcher);
-    mr_window_destroy (&self->window);
+    mr_syncer_destroy (&self->syncer);
     mr_ledger_close (&self->ledger);
+    mr_sender_destroy (&self->sender);
+    mr_journal_close (&self->journal);
+    mr_batcher_destroy (&self->batcher);
+    mr_producers_destroy (&self->producers);
     free (self);
     *self_p = NULL;
 }
@@ -104,41 +207,14 @@ mr_intake_add_source (mr_intake_t *self, const mr_source_t *source)
     return MR_OK;
 }
 
-static void
-on_room (void *arg)
-{
-    pump (arg);
-}
+/* ---- sealing ---- */
 
-/* Give the batch its identity and enter it everywhere; from here on it is never forgotten. */
 static void
-seal (mr_intake_t *self)
+report_sealed (mr_intake_t *self, uint32_t received)
 {
-    mr_batch_t batch;
-    mr_batcher_batch (self->batcher, &batch);
-    size_t bytes = mr_batch_encoded_bytes (&batch);
-    MR_ASSERT (bytes != 0);
-    if (zmq_msg_init_size (&self->pending, bytes) != 0) {
-        mr_log_error ("no memory for a batch of %zu bytes", bytes);
-        abort (); /* nothing of it was acknowledged yet */
-    }
-    batch.journal = mr_ledger_counts (self->ledger).journal;
-    batch.seq = mr_ledger_made (self->ledger, batch.received);
-    batch.attempt = 1;
-    batch.origin = (uint16_t)mr_stage_slot (self->stage);
-    batch.created_ns = self->first_wall_ns;
-    mr_batch_encode (&batch, zmq_msg_data (&self->pending));
-    self->has_pending = true;
-    mr_window_sent (self->window, batch.seq);
-    mr_batcher_clear (self->batcher);
-    for (int i = 0; i < self->source_count; i++) {
-        if (self->sources[i].taken != NULL) {
-            self->sources[i].taken (self->sources[i].self);
-        }
-    }
     const mr_stage_callbacks_t *callbacks = mr_stage_callbacks (self->stage);
     double ms = (double)(mr_clock_mono_ns () - self->first_mono_ns) / 1e6;
-    callbacks->on_success (self->stage, "receive", ms, batch.received);
+    callbacks->on_success (self->stage, "receive", ms, received);
     if (self->too_long > 0) {
         mr_failure_t failure = {.error_type = "record_too_long",
                                 .count = self->too_long,
@@ -148,6 +224,89 @@ seal (mr_intake_t *self)
     }
 }
 
+static mr_status_t
+write_journal (mr_intake_t *self, const mr_batch_t *batch, zmq_msg_t *msg, mr_error_t *err)
+{
+    int64_t began_ns = mr_clock_mono_ns ();
+    mr_journal_entry_t entry = {
+        .frame = zmq_msg_data (msg), .frame_bytes = zmq_msg_size (msg), .batch = batch};
+    entry.trailer = mr_producers_changes (self->producers, &entry.trailer_bytes);
+    mr_status_t status = mr_journal_append (self->journal, &entry, err);
+    if (status == MR_OK) {
+        double ms = (double)(mr_clock_mono_ns () - began_ns) / 1e6;
+        mr_stage_callbacks (self->stage)->on_success (self->stage, "journal", ms, batch->received);
+    }
+    return status;
+}
+
+/* The journal takes nothing: pull and TCP producers wait, the others are told to. */
+static void
+set_full (mr_intake_t *self, bool full, const char *why)
+{
+    if (self->full == full) {
+        return;
+    }
+    self->full = full;
+    if (full) {
+        mr_log_error ("journal full, producers wait: %s", why);
+        mr_failure_t failure = {.error_type = "journal_full", .count = 0, .message = why};
+        mr_stage_callbacks (self->stage)->on_error (self->stage, "journal", &failure);
+    } else {
+        mr_log_info ("the journal takes batches again");
+    }
+    for (int i = 0; i < self->source_count; i++) {
+        if (self->sources[i].refuse != NULL) {
+            self->sources[i].refuse (self->sources[i].self, full);
+        }
+    }
+}
+
+/* Journal first, then the window, then the acknowledgement, then the push (rule 4). The batch stays
+ * in the batcher until the journal has it. false: it takes nothing now. */
+static bool
+seal (mr_intake_t *self)
+{
+    mr_batch_t batch;
+    mr_batcher_batch (self->batcher, &batch);
+    mr_journal_info_t info = mr_journal_info (self->journal);
+    batch.journal = info.id;
+    batch.seq = info.next_seq;
+    batch.attempt = 1;
+    batch.origin = (uint16_t)mr_stage_slot (self->stage);
+    batch.created_ns = self->first_wall_ns;
+    size_t bytes = mr_batch_encoded_bytes (&batch);
+    MR_ASSERT (bytes != 0);
+    zmq_msg_t msg;
+    if (zmq_msg_init_size (&msg, bytes) != 0) {
+        mr_log_error ("no memory for a batch of %zu bytes", bytes);
+        abort (); /* nothing of it was acknowledged yet */
+    }
+    mr_batch_encode (&batch, zmq_msg_data (&msg));
+    mr_error_t err;
+    if (write_journal (self, &batch, &msg, &err) != MR_OK) {
+        zmq_msg_close (&msg);
+        set_full (self, true, err.text);
+        return false;
+    }
+    set_full (self, false, "");
+    (void)mr_ledger_made (self->ledger, batch.received);
+    mr_producers_clear_changes (self->producers);
+    mr_batcher_clear (self->batcher);
+    mr_sender_add (self->sender, batch.seq, &msg);
+    for (int i = 0; i < self->source_count; i++) {
+        if (self->sources[i].taken != NULL) {
+            self->sources[i].taken (self->sources[i].self, batch.seq);
+        }
+    }
+    if (self->syncer != NULL) {
+        mr_syncer_wake (self->syncer);
+    } else {
+        acknowledge (self, batch.seq);
+    }
+    report_sealed (self, batch.received);
+    return true;
+}
+
 static bool
 due (const mr_intake_t *self)
 {
@@ -155,7 +314,7 @@ due (const mr_intake_t *self)
         return false;
     }
     return mr_batcher_full (self->batcher) || self->stopping ||
-           mr_window_in_flight (self->window) == 0 ||
+           mr_sender_in_flight (self->sender) == 0 ||
            mr_clock_mono_ns () - self->first_mono_ns >= self->linger_ns;
 }
 
@@ -172,25 +331,30 @@ on_linger (void *arg, int64_t mono_ns)
 static void
 arm_linger (mr_intake_t *self)
 {
-    if (self->linger_timer == 0 && mr_batcher_count (self->batcher) > 0 && !self->has_pending &&
-        !mr_window_full (self->window)) {
+    if (self->linger_timer == 0 && mr_batcher_count (self->batcher) > 0 && !self->full &&
+        mr_sender_ready (self->sender)) {
         self->linger_timer = mr_loop_at (mr_stage_loop (self->stage),
                                          self->first_mono_ns + self->linger_ns, on_linger, self);
     }
 }
 
-static bool
-send_pending (mr_intake_t *self)
+static void
+on_retry (void *arg, int64_t mono_ns)
 {
-    if (!self->has_pending) {
-        return true;
+    (void)mono_ns;
+    mr_intake_t *self = arg;
+    self->retry_timer = 0;
+    pump (self);
+}
+
+static void
+arm_retry (mr_intake_t *self)
+{
+    if (self->full && self->retry_timer == 0) {
+        self->retry_timer =
+            mr_loop_at (mr_stage_loop (self->stage), mr_clock_mono_ns () + RETRY_MS * MR_NS_PER_MS,
+                        on_retry, self);
     }
-    if (mr_stage_send (self->stage, &self->pending) != MR_OK) {
-        mr_stage_when_room (self->stage, on_room, self);
-        return false;
-    }
-    self->has_pending = false;
-    return true;
 }
 
 /* Sources take turns at being the first to fill the room there is: otherwise the one that is asked
@@ -229,8 +393,14 @@ enable_sources (mr_intake_t *self, bool enabled)
 static void
 advance (mr_intake_t *self)
 {
-    while (send_pending (self) && due (self) && !mr_window_full (self->window)) {
-        seal (self);
+    mr_sender_pump (self->sender);
+    while (due (self) && mr_sender_ready (self->sender) &&
+           !(self->full && self->retry_timer != 0)) {
+        if (!seal (self)) {
+            arm_retry (self);
+            return;
+        }
+        mr_sender_pump (self->sender);
     }
 }
 
@@ -238,21 +408,21 @@ static void
 pump (mr_intake_t *self)
 {
     advance (self);
-    enable_sources (self, !self->stopping && !mr_batcher_full (self->batcher));
+    enable_sources (self, !self->stopping && !self->full && !mr_batcher_full (self->batcher));
     arm_linger (self);
 }
 
 bool
 mr_intake_ready (mr_intake_t *self)
 {
-    if (self->stopping) {
+    if (self->stopping || self->full) {
         return false;
     }
     if (mr_batcher_full (self->batcher)) {
         advance (self);
     }
     self->refused = self->refused || mr_batcher_full (self->batcher);
-    return !mr_batcher_full (self->batcher);
+    return !self->full && !mr_batcher_full (self->batcher);
 }
 
 static void
@@ -346,15 +516,29 @@ mr_intake_turn_over (mr_intake_t *self)
 void
 mr_intake_done (mr_intake_t *self, const mr_control_t *done)
 {
-    if (done->journal != mr_ledger_counts (self->ledger).journal) {
-        mr_log_warn ("batch %llu of another journal is done; not counted",
-                     (unsigned long long)done->seq);
-        return;
-    }
-    if (mr_window_done (self->window, done->seq) || done->seq <= mr_window_first (self->window)) {
+    if (done->journal == mr_journal_info (self->journal).id) {
         mr_ledger_settled (self->ledger, done->exported, done->filtered, done->dead);
+        mr_sender_done (self->sender, done->seq);
+        pump (self);
     }
-    pump (self);
+}
+
+void
+mr_intake_notice (mr_intake_t *self)
+{
+    mr_sender_notice (self->sender);
+}
+
+void
+mr_intake_tick (mr_intake_t *self, int64_t mono_ns)
+{
+    mr_sender_tick (self->sender, mono_ns);
+    mr_error_t err;
+    mr_status_t status =
+        mr_journal_settle (self->journal, mr_sender_watermark (self->sender), &err);
+    if (status != MR_OK && status != MR_AGAIN) {
+        mr_log_warn ("%s", err.text);
+    }
 }
 
 void
@@ -370,8 +554,7 @@ mr_intake_stop (mr_intake_t *self)
 bool
 mr_intake_drained (const mr_intake_t *self)
 {
-    return !self->has_pending && mr_batcher_count (self->batcher) == 0 &&
-           mr_window_in_flight (self->window) == 0;
+    return mr_batcher_count (self->batcher) == 0 && mr_sender_idle (self->sender);
 }
 
 size_t
@@ -380,14 +563,34 @@ mr_intake_max_record (const mr_intake_t *self)
     return self->max_record;
 }
 
-const mr_window_t *
-mr_intake_window (const mr_intake_t *self)
+mr_producers_t *
+mr_intake_producers (mr_intake_t *self)
 {
-    return self->window;
+    return self->producers;
 }
 
-mr_ledger_counts_t
-mr_intake_ledger (const mr_intake_t *self)
+mr_status_t
+mr_intake_counters (const mr_intake_t *self, mr_buffer_t *json)
 {
-    return mr_ledger_counts (self->ledger);
+    mr_ledger_counts_t c = mr_ledger_counts (self->ledger);
+    uint64_t settled = c.exported + c.filtered + c.dead + c.dropped;
+    mr_status_t status =
+        mr_buffer_printf (json,
+                          ",\"ledger\":{\"received\":%" PRIu64 ",\"exported\":%" PRIu64
+                          ",\"filtered\":%" PRIu64 ",\"dead\":%" PRIu64 ",\"dropped\":%" PRIu64
+                          ",\"in_flight\":%" PRIu64 ",\"in_flight_batches\":%" PRIu32 "}",
+                          c.received, c.exported, c.filtered, c.dead, c.dropped,
+                          c.received - settled, mr_sender_in_flight (self->sender));
+    if (status != MR_OK) {
+        return status;
+    }
+    mr_journal_info_t info = mr_journal_info (self->journal);
+    return mr_buffer_printf (json,
+                             ",\"journal\":{\"id\":\"%016" PRIx64 "\",\"received\":%" PRIu64
+                             ",\"batches\":%" PRIu64 ",\"watermark\":%" PRIu64
+                             ",\"in_flight_batches\":%" PRIu32 ",\"replayed\":%" PRIu64
+                             ",\"full\":%s}",
+                             info.id, info.received, info.top_seq,
+                             mr_sender_watermark (self->sender), mr_sender_in_flight (self->sender),
+                             mr_sender_replayed (self->sender), self->full ? "true" : "false");
 }

@@ -1,15 +1,16 @@
-/* intake: the middle of ingest. Sources hand records in; it fills batches, gives them identities,
- * enters them in window and ledger, and sends them on. It says when sources may read: with a full
- * batch that cannot go (window full, no room downstream) they stop, and producers wait.
+/* intake: the middle of ingest. Sources hand records in; it fills batches, writes them to the
+ * journal and hands them to the sender. It says when sources may read: with a full batch that
+ * cannot go (window full, no room downstream, no space for the journal) they stop, and producers
+ * wait.
  *
  * A batch goes when it is full, when nothing is in flight, or after the linger. Not thread safe. */
 #ifndef MR_STAGES_INGEST_INTAKE_H
 #define MR_STAGES_INGEST_INTAKE_H
 
-#include "common/base/ledger.h"
 #include "common/base/status.h"
 #include "common/runtime/stage.h"
-#include "stages/ingest/window.h"
+#include "stages/ingest/producers.h"
+#include "stages/ingest/sender.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,8 +24,12 @@ typedef struct mr_source {
     void (*enable) (void *self, bool enabled);
     /* There is room again: take what is there, what was read but not handed in first. */
     void (*serve) (void *self);
-    /* All that was handed in so far is in the window: acknowledge it. May be NULL. */
-    void (*taken) (void *self);
+    /* All that was handed in so far is in batch `seq`. May be NULL. */
+    void (*taken) (void *self, uint64_t seq);
+    /* Every batch up to `seq` is as durable as promised: acknowledge. May be NULL. */
+    void (*durable) (void *self, uint64_t seq);
+    /* The journal takes nothing: refuse what comes (true), or read again. NULL: only enable. */
+    void (*refuse) (void *self, bool refusing);
     /* Read nothing more at all: answer what waits, close. */
     void (*stop) (void *self);
     void (*destroy) (void *self);
@@ -61,14 +66,20 @@ bool mr_intake_empty (const mr_intake_t *self);
 /* A source has read what there was. */
 void mr_intake_turn_over (mr_intake_t *self);
 
-/* A batch is settled. */
+/* Control messages: a batch is settled; batches may have been lost. */
 void mr_intake_done (mr_intake_t *self, const mr_control_t *done);
+void mr_intake_notice (mr_intake_t *self);
+
+/* About once a second. */
+void mr_intake_tick (mr_intake_t *self, int64_t mono_ns);
 
 void mr_intake_stop (mr_intake_t *self);
 bool mr_intake_drained (const mr_intake_t *self);
 
 size_t mr_intake_max_record (const mr_intake_t *self);
-const mr_window_t *mr_intake_window (const mr_intake_t *self);
-mr_ledger_counts_t mr_intake_ledger (const mr_intake_t *self);
+mr_producers_t *mr_intake_producers (mr_intake_t *self);
+
+/* Append this worker's members of the counters event. */
+MR_CHECK mr_status_t mr_intake_counters (const mr_intake_t *self, mr_buffer_t *json);
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CHANGES_LIMIT = 8 << 20 };
+
 /* Open addressing with linear probing, at most half full; producers are never removed. */
 typedef struct entry {
     uint64_t last;
@@ -18,6 +20,7 @@ struct mr_producers {
     uint32_t capacity; /* a power of two */
     uint32_t count;
     uint32_t limit;
+    mr_buffer_t changes;
 };
 
 mr_status_t
@@ -29,6 +32,7 @@ mr_producers_new (uint32_t limit, mr_producers_t **ret_producers)
     }
     self->limit = limit;
     self->capacity = 64;
+    mr_buffer_init (&self->changes, CHANGES_LIMIT);
     self->entries = calloc (self->capacity, sizeof *self->entries);
     if (self->entries == NULL) {
         free (self);
@@ -44,6 +48,7 @@ mr_producers_destroy (mr_producers_t **self_p)
     mr_producers_t *self = *self_p;
     if (self != NULL) {
         free (self->entries);
+        mr_buffer_release (&self->changes);
         free (self);
         *self_p = NULL;
     }
@@ -87,8 +92,23 @@ mr_producers_last (const mr_producers_t *self, const char *name, size_t bytes)
     return find (self->entries, self->capacity, name, bytes)->last;
 }
 
-mr_status_t
-mr_producers_set (mr_producers_t *self, const char *name, size_t bytes, uint64_t last)
+static mr_status_t
+encode (mr_buffer_t *out, const char *name, size_t bytes, uint64_t last)
+{
+    uint8_t name_bytes = (uint8_t)bytes;
+    mr_status_t status = mr_buffer_reserve (out, 1 + bytes + sizeof last);
+    if (status == MR_OK) {
+        status = mr_buffer_append (out, &name_bytes, 1);
+    }
+    if (status == MR_OK) {
+        status = mr_buffer_append (out, name, bytes);
+    }
+    return status == MR_OK ? mr_buffer_append (out, &last, sizeof last) : status;
+}
+
+/* The entry of a name, made where it is missing. */
+static mr_status_t
+entry_for (mr_producers_t *self, const char *name, size_t bytes, entry_t **ret_entry)
 {
     MR_ASSERT (bytes > 0 && bytes <= MR_PRODUCER_NAME_MAX_BYTES);
     entry_t *entry = find (self->entries, self->capacity, name, bytes);
@@ -107,6 +127,73 @@ mr_producers_set (mr_producers_t *self, const char *name, size_t bytes, uint64_t
         memcpy (entry->name, name, bytes);
         self->count++;
     }
-    entry->last = last;
+    *ret_entry = entry;
+    return MR_OK;
+}
+
+mr_status_t
+mr_producers_set (mr_producers_t *self, const char *name, size_t bytes, uint64_t last)
+{
+    if (mr_buffer_reserve (&self->changes, 1 + bytes + sizeof last) != MR_OK) {
+        return MR_AGAIN; /* no more producers in this batch */
+    }
+    entry_t *entry = NULL;
+    mr_status_t status = entry_for (self, name, bytes, &entry);
+    if (status == MR_OK) {
+        status = encode (&self->changes, name, bytes, last);
+    }
+    if (status == MR_OK) {
+        entry->last = last;
+    }
+    return status;
+}
+
+const void *
+mr_producers_changes (const mr_producers_t *self, size_t *ret_bytes)
+{
+    *ret_bytes = self->changes.size;
+    return self->changes.data;
+}
+
+void
+mr_producers_clear_changes (mr_producers_t *self)
+{
+    mr_buffer_clear (&self->changes);
+}
+
+mr_status_t
+mr_producers_save (const mr_producers_t *self, mr_buffer_t *out)
+{
+    mr_status_t status = MR_OK;
+    for (uint32_t i = 0; status == MR_OK && i < self->capacity; i++) {
+        const entry_t *entry = &self->entries[i];
+        if (entry->name_bytes != 0) {
+            status = encode (out, entry->name, entry->name_bytes, entry->last);
+        }
+    }
+    return status;
+}
+
+mr_status_t
+mr_producers_load (mr_producers_t *self, const void *data, size_t bytes)
+{
+    const uint8_t *at = data;
+    while (bytes > 0) {
+        size_t name_bytes = at[0];
+        uint64_t last;
+        if (name_bytes == 0 || name_bytes > MR_PRODUCER_NAME_MAX_BYTES ||
+            bytes < 1 + name_bytes + sizeof last) {
+            return MR_INVALID;
+        }
+        entry_t *entry = NULL;
+        mr_status_t status = entry_for (self, (const char *)at + 1, name_bytes, &entry);
+        if (status != MR_OK) {
+            return status == MR_AGAIN ? MR_INVALID : status;
+        }
+        memcpy (&last, at + 1 + name_bytes, sizeof last);
+        entry->last = last;
+        at += 1 + name_bytes + sizeof last;
+        bytes -= 1 + name_bytes + sizeof last;
+    }
     return MR_OK;
 }

@@ -1,7 +1,9 @@
-/* producers: the last record number taken from each numbered producer. Not thread safe. */
+/* producers: the last record number taken from each numbered producer. The numbers live in the
+ * journal: changes with each batch, all of them at the start of each segment. Not thread safe. */
 #ifndef MR_STAGES_INGEST_PRODUCERS_H
 #define MR_STAGES_INGEST_PRODUCERS_H
 
+#include "common/base/buffer.h"
 #include "common/base/status.h"
 
 #include <stddef.h>
@@ -19,5 +21,16 @@ uint64_t mr_producers_last (const mr_producers_t *self, const char *name, size_t
 /* MR_OK; MR_AGAIN: there are too many producers; MR_SYSTEM: no memory. */
 MR_CHECK mr_status_t mr_producers_set (mr_producers_t *self, const char *name, size_t bytes,
                                        uint64_t last);
+
+/* What was set since the last mr_producers_clear_changes, encoded: it goes into the journal with
+ * the batch that holds the records. Valid until the next set. */
+const void *mr_producers_changes (const mr_producers_t *self, size_t *ret_bytes);
+void mr_producers_clear_changes (mr_producers_t *self);
+
+/* All numbers, encoded the same way: entries of u8 name bytes, the name, u64 last. */
+MR_CHECK mr_status_t mr_producers_save (const mr_producers_t *self, mr_buffer_t *out);
+
+/* Take over encoded numbers (they are no changes). MR_INVALID: broken; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_producers_load (mr_producers_t *self, const void *data, size_t bytes);
 
 #endif

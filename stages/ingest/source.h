@@ -13,11 +13,9 @@
 MR_CHECK mr_status_t mr_source_pull_new (mr_stage_t *stage, mr_intake_t *intake,
                                          const mr_binding_t *binding, mr_error_t *err);
 
-/* ROUTER: acknowledged producers. producers: shared by all router sources of the worker; borrowed.
- */
+/* ROUTER: acknowledged producers. */
 MR_CHECK mr_status_t mr_source_router_new (mr_stage_t *stage, mr_intake_t *intake,
-                                           const mr_binding_t *binding, mr_producers_t *producers,
-                                           mr_error_t *err);
+                                           const mr_binding_t *binding, mr_error_t *err);
 
 /* TCP: lines. */
 MR_CHECK mr_status_t mr_source_tcp_new (mr_stage_t *stage, mr_intake_t *intake,

@@ -18,6 +18,8 @@ enum {
     MAX_ROUTING_BYTES = 255,
 };
 
+#define NOTHING_SEALED UINT64_C (1) /* by this process: what is journaled is from earlier ones */
+
 /* Frames of one request in the order they came; routing[0] names the peer, and REQ peers put an
  * empty frame behind it. */
 typedef struct request {
@@ -35,18 +37,23 @@ typedef struct waiting {
     char id[MR_PRODUCER_ID_MAX_BYTES];
     uint8_t id_bytes;
     uint64_t last;
+    uint64_t seq; /* of the batch that holds the records; 0: not sealed yet */
 } waiting_t;
 
 typedef struct router {
     mr_intake_t *intake;
     mr_loop_t *loop;
-    mr_producers_t *producers;
+    mr_producers_t *producers; /* the intake's */
     void *socket;
     int loop_id;
     request_t request;
     waiting_t *waiting;
     size_t waiting_count;
     size_t waiting_capacity;
+    uint64_t sealed;  /* the last batch that was sealed, ... */
+    uint64_t durable; /* ... and the last that is durable */
+    bool enabled;
+    bool refusing;
 } router_t;
 
 static void
@@ -294,16 +301,60 @@ handle (router_t *self)
     }
 }
 
-/* Everything handed in before this call is in the window. */
 static void
-taken (void *arg)
+taken (void *arg, uint64_t seq)
 {
     router_t *self = arg;
-    for (size_t i = 0; i < self->waiting_count; i++) {
-        mr_answer_t answer = {.type = MR_ANSWER_OK, .last = self->waiting[i].last};
-        send_answer (self, &self->waiting[i], &answer);
+    self->sealed = seq;
+    for (size_t i = self->waiting_count; i > 0 && self->waiting[i - 1].seq == 0; i--) {
+        self->waiting[i - 1].seq = seq;
     }
-    self->waiting_count = 0;
+}
+
+static void
+durable (void *arg, uint64_t seq)
+{
+    router_t *self = arg;
+    size_t done = 0;
+    self->durable = seq;
+    while (done < self->waiting_count && self->waiting[done].seq != 0 &&
+           self->waiting[done].seq <= seq) {
+        mr_answer_t answer = {.type = MR_ANSWER_OK, .last = self->waiting[done].last};
+        send_answer (self, &self->waiting[done], &answer);
+        done++;
+    }
+    self->waiting_count -= done;
+    memmove (self->waiting, self->waiting + done, self->waiting_count * sizeof *self->waiting);
+}
+
+/* Duplicates, and questions for the last number, wait for nothing new: they are as durable as the
+ * last batch. */
+static void
+settle_duplicates (router_t *self)
+{
+    if (self->waiting_count > 0 && mr_intake_empty (self->intake)) {
+        uint64_t seq = self->sealed != 0 ? self->sealed : NOTHING_SEALED;
+        taken (self, seq);
+        self->sealed = seq == NOTHING_SEALED ? 0 : seq;
+        if (seq == NOTHING_SEALED || self->durable >= seq) {
+            durable (self, self->durable > seq ? self->durable : seq);
+        }
+    }
+}
+
+/* The journal takes nothing: say so to each request, that nobody waits in the dark. */
+static void
+refuse_waiting (router_t *self)
+{
+    for (int i = 0; i < BURST && receive (self); i++) {
+        waiting_t to = {0};
+        size_t at = 0;
+        mr_answer_t busy = {.type = MR_ANSWER_BUSY};
+        if (address_of (&self->request, &to, &at)) {
+            send_answer (self, &to, &busy);
+        }
+        clear_request (&self->request);
+    }
 }
 
 static void
@@ -311,6 +362,10 @@ on_readable (void *arg, short revents)
 {
     (void)revents;
     router_t *self = arg;
+    if (self->refusing) {
+        refuse_waiting (self);
+        return;
+    }
     for (int i = 0; i < BURST && mr_intake_ready (self->intake) && receive (self); i++) {
         handle (self);
         clear_request (&self->request);
@@ -318,17 +373,30 @@ on_readable (void *arg, short revents)
         size_t bytes = sizeof events;
         zmq_getsockopt (self->socket, ZMQ_EVENTS, &events, &bytes);
     }
-    if (mr_intake_empty (self->intake)) {
-        taken (self); /* only duplicates: nothing will be sealed for them */
-    }
+    settle_duplicates (self);
     mr_intake_turn_over (self->intake);
+}
+
+static void
+watch (router_t *self)
+{
+    mr_loop_events (self->loop, self->loop_id, self->enabled || self->refusing ? ZMQ_POLLIN : 0);
+}
+
+static void
+refuse (void *arg, bool refusing)
+{
+    router_t *self = arg;
+    self->refusing = refusing;
+    watch (self);
 }
 
 static void
 enable (void *arg, bool enabled)
 {
     router_t *self = arg;
-    mr_loop_events (self->loop, self->loop_id, enabled ? ZMQ_POLLIN : 0);
+    self->enabled = enabled;
+    watch (self);
 }
 
 static void
@@ -342,16 +410,8 @@ static void
 stop (void *arg)
 {
     router_t *self = arg;
-    mr_loop_events (self->loop, self->loop_id, 0);
-    while (receive (self)) {
-        waiting_t to = {0};
-        size_t at = 0;
-        mr_answer_t busy = {.type = MR_ANSWER_BUSY};
-        if (address_of (&self->request, &to, &at)) {
-            send_answer (self, &to, &busy);
-        }
-        clear_request (&self->request);
-    }
+    refuse (self, true);
+    refuse_waiting (self);
 }
 
 static void
@@ -393,7 +453,7 @@ open_socket (router_t *self, mr_stage_t *stage, const mr_binding_t *binding, mr_
 
 mr_status_t
 mr_source_router_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t *binding,
-                      mr_producers_t *producers, mr_error_t *err)
+                      mr_error_t *err)
 {
     router_t *self = calloc (1, sizeof *self);
     if (self == NULL) {
@@ -401,17 +461,22 @@ mr_source_router_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t
     }
     self->intake = intake;
     self->loop = mr_stage_loop (stage);
-    self->producers = producers;
+    self->producers = mr_intake_producers (intake);
+    self->enabled = true;
     mr_status_t status = open_socket (self, stage, binding, err);
     if (status == MR_OK) {
         self->loop_id =
             mr_loop_add (self->loop, mr_loop_socket (self->socket), ZMQ_POLLIN, on_readable, self);
-        mr_source_t source = {.enable = enable,
-                              .serve = serve,
-                              .taken = taken,
-                              .stop = stop,
-                              .destroy = destroy,
-                              .self = self};
+        mr_source_t source = {
+            .enable = enable,
+            .serve = serve,
+            .taken = taken,
+            .durable = durable,
+            .refuse = refuse,
+            .stop = stop,
+            .destroy = destroy,
+            .self = self,
+        };
         status = mr_intake_add_source (intake, &source);
     }
     if (status != MR_OK) {

@@ -1,0 +1,165 @@
+#include "common/delivery/rebuild.h"
+
+#include "common/base/seglog_reader.h"
+#include "common/delivery/dirlock.h"
+#include "common/delivery/spool.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SLOTS = 63, LOCK_WAIT_MS = 1000 };
+
+/* Which spool holds each seq above the watermark, as slot + 1; 0: none. */
+typedef struct search {
+    uint64_t journal;
+    uint64_t after;
+    uint8_t found[MR_WINDOW_RING];
+} search_t;
+
+static bool
+spool_exists (const char *data_dir, int slot, char dir[PATH_MAX])
+{
+    mr_spool_path (data_dir, slot, dir);
+    return access (dir, F_OK) == 0;
+}
+
+static mr_status_t
+scan_spool (const char *dir, int slot, search_t *search, mr_error_t *err)
+{
+    mr_seglog_reader_options_t options = {.dir = dir, .headers_only = true};
+    mr_seglog_reader_t *reader = NULL;
+    mr_status_t status = mr_seglog_reader_new (&options, &reader, err);
+    while (status == MR_OK) {
+        mr_seglog_frame_t frame;
+        unsigned count;
+        status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
+        uint64_t seq = status == MR_OK ? frame.words[MR_SPOOL_WORD_SEQ] : 0;
+        if (status == MR_OK && frame.type == MR_SEGLOG_DATA &&
+            frame.words[MR_SPOOL_WORD_JOURNAL] == search->journal && seq > search->after &&
+            seq - search->after <= MR_WINDOW_RING) {
+            search->found[seq - search->after - 1] = (uint8_t)(slot + 1);
+        }
+    }
+    mr_seglog_reader_destroy (&reader);
+    return status == MR_AGAIN ? MR_OK : status;
+}
+
+/* Words are written before the file has its name, so that no exporter sees half a window. */
+static mr_status_t
+fill (mr_rebuild_t *rebuild, const search_t *search, mr_window_t *window)
+{
+    for (uint64_t seq = rebuild->info.watermark + 1; seq < rebuild->info.next_seq; seq++) {
+        uint8_t slot = search->found[seq - rebuild->info.watermark - 1];
+        if (slot > 0 || seq > rebuild->info.top_seq) {
+            mr_window_mark_done (window, seq, slot > 0 ? (uint8_t)(slot - 1) : 0);
+        } else {
+            mr_window_send (window, seq);
+        }
+        rebuild->found += slot > 0 ? 1 : 0;
+        rebuild->missing += slot == 0 && seq <= rebuild->info.top_seq ? 1 : 0;
+    }
+    return MR_OK;
+}
+
+static mr_status_t
+lock_all (const char *data_dir, int fds[SLOTS], mr_error_t *err)
+{
+    for (int slot = 0; slot < SLOTS; slot++) {
+        char dir[PATH_MAX];
+        if (!spool_exists (data_dir, slot, dir)) {
+            continue;
+        }
+        mr_status_t status = mr_dirlock_take (dir, LOCK_WAIT_MS, &fds[slot], err);
+        if (status != MR_OK) {
+            mr_error_prefix (err, "the window is gone; to rebuild it all exporters must stop");
+            return status;
+        }
+    }
+    return MR_OK;
+}
+
+static mr_status_t
+scan_all (const char *data_dir, search_t *search, mr_error_t *err)
+{
+    for (int slot = 0; slot < SLOTS; slot++) {
+        char dir[PATH_MAX];
+        if (spool_exists (data_dir, slot, dir)) {
+            mr_status_t status = scan_spool (dir, slot, search, err);
+            if (status != MR_OK) {
+                return status;
+            }
+        }
+    }
+    return MR_OK;
+}
+
+/* Whether the file is of another start of the machine: then no living process can have mapped it.
+ */
+static bool
+is_of_another_start (const char *path)
+{
+    mr_window_t *window = NULL;
+    if (access (path, F_OK) != 0) {
+        return false;
+    }
+    mr_status_t status = mr_window_open (path, 0, &window, NULL);
+    mr_window_close (&window);
+    return status == MR_CLOSED;
+}
+
+static mr_status_t
+check_span (const mr_journal_info_t *info, mr_error_t *err)
+{
+    if (info->next_seq - info->watermark > MR_WINDOW_RING) {
+        mr_error_set (err,
+                      "the journal holds %llu batches that are not settled, more than a window",
+                      (unsigned long long)(info->next_seq - info->watermark));
+        return MR_INVALID;
+    }
+    return MR_OK;
+}
+
+mr_status_t
+mr_rebuild_window (mr_rebuild_t *rebuild, mr_window_t **ret_window, mr_error_t *err)
+{
+    const mr_journal_info_t *info = &rebuild->info;
+    int fds[SLOTS];
+    memset (fds, -1, sizeof fds);
+    search_t *search = calloc (1, sizeof *search);
+    if (search == NULL) {
+        return mr_error_errno (err, "window");
+    }
+    search->journal = info->id;
+    search->after = info->watermark;
+    mr_status_t status = check_span (info, err);
+    if (status == MR_OK && info->top_seq > 0 && !is_of_another_start (rebuild->path)) {
+        status = lock_all (rebuild->data_dir, fds, err);
+    }
+    if (status == MR_OK && info->top_seq > 0) {
+        status = scan_all (rebuild->data_dir, search, err);
+    }
+    mr_window_t *window = NULL;
+    if (status == MR_OK) {
+        status = mr_window_prepare (rebuild->path, info->id, info->watermark, &window, err);
+    }
+    if (status == MR_OK) {
+        status = fill (rebuild, search, window);
+    }
+    if (status == MR_OK) {
+        status = mr_window_install (window, err);
+    }
+    for (int slot = 0; slot < SLOTS; slot++) {
+        mr_dirlock_release (fds[slot]);
+    }
+    free (search);
+    if (status != MR_OK) {
+        mr_window_close (&window);
+        return status;
+    }
+    *ret_window = window;
+    return MR_OK;
+}
