@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/runtime/worker.h"
+#include "stages/exporter/claims.h"
 #include "stages/exporter/latency.h"
 #include "stages/exporter/metric_output.h"
 #include "stages/exporter/rows.h"
@@ -29,6 +30,8 @@ typedef struct exporter {
     int output_count;
     mr_metric_output_t *metrics;
     mr_latency_t latency;
+    mr_claims_t *claims;
+    uint64_t refused; /* stale copies */
 } exporter_t;
 
 static mr_rows_input_t
@@ -90,6 +93,7 @@ destroy (void **self_p)
         self->outputs[i].sink.destroy (self->outputs[i].sink.self);
         mr_rows_release (&self->outputs[i].rows);
     }
+    mr_claims_destroy (&self->claims);
     free (self);
     *self_p = NULL;
 }
@@ -189,6 +193,11 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
     self->stage = stage;
     mr_status_t status = mr_metric_output_new (stage, &self->metrics, err);
     if (status == MR_OK) {
+        status = mr_claims_new (
+            mr_config_text (mr_config_section (mr_stage_config (stage), "pipeline"), "data_dir"),
+            &self->claims);
+    }
+    if (status == MR_OK) {
         status = add_sinks (self, err);
     }
     if (status == MR_OK) {
@@ -242,10 +251,30 @@ export_to (exporter_t *self, output_t *output, const mr_batch_t *batch)
                            (double)(mr_clock_mono_ns () - began_ns) / 1e6, count);
 }
 
+/* false: a stale copy of a batch that is exported, or will be, from another one. */
+static bool
+claim (exporter_t *self, const mr_batch_t *batch, mr_window_t **ret_window)
+{
+    mr_error_t err;
+    mr_status_t status = mr_claims_window (self->claims, batch, ret_window, &err);
+    if (status != MR_OK && status != MR_CLOSED) {
+        mr_log_error ("batch %llu: %s", (unsigned long long)batch->seq, err.text);
+        abort (); /* it is not lost: ingest still has it */
+    }
+    return status == MR_OK && mr_window_claim (*ret_window, batch->seq, batch->generation,
+                                               (uint8_t)mr_stage_slot (self->stage));
+}
+
 static void
 handle (void *arg, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks)
 {
     exporter_t *self = arg;
+    mr_window_t *window = NULL;
+    if (!claim (self, batch, &window)) {
+        self->refused++;
+        callbacks->on_refused (callbacks->stage, batch);
+        return;
+    }
     int64_t began_ns = mr_clock_mono_ns ();
     for (int i = 0; i < self->output_count; i++) {
         export_to (self, &self->outputs[i], batch);
@@ -257,6 +286,7 @@ handle (void *arg, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks)
     double ms = (double)(mr_clock_mono_ns () - began_ns) / 1e6;
     callbacks->on_success (callbacks->stage, "export", ms, batch->count);
     mr_latency_add (&self->latency, (double)(mr_clock_wall_ns () - batch->created_ns) / 1e6);
+    mr_window_done (window, batch->seq, (uint8_t)mr_stage_slot (self->stage));
     callbacks->on_handled (callbacks->stage, batch);
 }
 

@@ -536,7 +536,9 @@ mr_intake_tick (mr_intake_t *self, int64_t mono_ns)
     mr_error_t err;
     mr_status_t status =
         mr_journal_settle (self->journal, mr_sender_watermark (self->sender), &err);
-    if (status != MR_OK && status != MR_AGAIN) {
+    if (status == MR_OK) {
+        mr_sender_noted (self->sender, mr_journal_info (self->journal).watermark);
+    } else if (status != MR_AGAIN) {
         mr_log_warn ("%s", err.text);
     }
 }

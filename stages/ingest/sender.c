@@ -202,6 +202,12 @@ mr_sender_watermark (const mr_sender_t *self)
     return self->watermark;
 }
 
+void
+mr_sender_noted (mr_sender_t *self, uint64_t watermark)
+{
+    mr_window_note_watermark (self->window, watermark);
+}
+
 uint64_t
 mr_sender_replayed (const mr_sender_t *self)
 {

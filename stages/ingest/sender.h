@@ -50,6 +50,9 @@ void mr_sender_tick (mr_sender_t *self, int64_t mono_ns);
 
 uint64_t mr_sender_watermark (const mr_sender_t *self);
 
+/* The journal holds this watermark: exporters may let go of what is below it. */
+void mr_sender_noted (mr_sender_t *self, uint64_t watermark);
+
 /* Batches pushed again, for whatever reason, since the start of this process. */
 uint64_t mr_sender_replayed (const mr_sender_t *self);
 
