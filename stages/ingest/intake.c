@@ -1,206 +1,25 @@
 #include "stages/ingest/intake.h"
 
 #include "common/base/clock.h"
-#include "common/base/ledger.h"
 #include "common/base/log.h"
 #include "common/wire/producer.h"
-#include "stages/ingest/batcher.h"
-#include "stages/ingest/syncer.h"
+#include "stages/ingest/intake_private.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
 enum {
-    MAX_SOURCES = 256,
-    MAX_PRODUCERS = 100000,
-    LOCK_WAIT_MS = 2000,
     RETRY_MS = 200,           /* between two tries of a journal that takes nothing */
     DEAD_SAMPLE_BYTES = 1024, /* of a record that is too long */
 };
 
-struct mr_intake {
-    mr_stage_t *stage;
-    mr_batcher_t *batcher;
-    mr_producers_t *producers;
-    mr_journal_t *journal;
-    mr_sender_t *sender;
-    mr_syncer_t *syncer; /* NULL unless durability = fsync */
-    mr_ledger_t *ledger;
-    mr_source_t sources[MAX_SOURCES];
-    int source_count;
-    size_t max_record;
-    int64_t linger_ns;
-    int64_t first_mono_ns; /* when the first record of the present batch came */
-    int64_t first_wall_ns;
-    int linger_timer;  /* 0: not running */
-    int retry_timer;   /* 0: not running */
-    uint64_t too_long; /* records in the present batch */
-    bool enabled;      /* sources read */
-    bool full;         /* the journal takes nothing now */
-    bool refused;      /* a source wanted to hand in and was told to wait */
-    int serve_timer;   /* 0: not running */
-    unsigned serving;  /* whose turn it is to be served first */
-    bool stopping;
-};
-
-static void pump (mr_intake_t *self);
-
-static void
-on_sender_room (void *arg)
-{
-    pump (arg);
-}
-
-/* ---- start and end ---- */
-
-static mr_status_t
-save_producers (void *arg, mr_buffer_t *out)
-{
-    return mr_producers_save (arg, out);
-}
-
-static mr_status_t
-load_producers (void *arg, const void *data, size_t bytes)
-{
-    return mr_producers_load (arg, data, bytes);
-}
-
-static mr_status_t
-open_journal (mr_intake_t *self, mr_error_t *err)
-{
-    const mr_config_t *config = mr_stage_config (self->stage);
-    mr_journal_options_t options = {
-        .data_dir = mr_config_text (mr_config_section (config, "pipeline"), "data_dir"),
-        .slot = mr_stage_slot (self->stage),
-        .segment_bytes =
-            (uint64_t)mr_config_number (mr_config_section (config, "ingest"), "segment_bytes"),
-        .lock_wait_ms = LOCK_WAIT_MS,
-        .state = {.save = save_producers,
-                  .load = load_producers,
-                  .apply = load_producers,
-                  .arg = self->producers},
-    };
-    return mr_journal_open (&options, &self->journal, err);
-}
-
-static mr_status_t
-open_ledger (mr_intake_t *self, mr_error_t *err)
-{
-    char path[PATH_MAX];
-    snprintf (
-        path, sizeof path, "%s/%s.ledger",
-        mr_config_text (mr_config_section (mr_stage_config (self->stage), "pipeline"), "data_dir"),
-        mr_stage_worker (self->stage));
-    return mr_ledger_open (path, &self->ledger, err);
-}
-
-/* Every batch up to seq is as durable as `durability` says. */
-static void
-acknowledge (mr_intake_t *self, uint64_t seq)
-{
-    for (int i = 0; i < self->source_count; i++) {
-        if (self->sources[i].durable != NULL) {
-            self->sources[i].durable (self->sources[i].self, seq);
-        }
-    }
-}
-
-static void
-on_synced (void *arg)
-{
-    mr_intake_t *self = arg;
-    acknowledge (self, mr_journal_synced_seq (self->journal));
-    pump (self);
-}
-
-static mr_status_t
-open_sender (mr_intake_t *self, mr_error_t *err)
-{
-    const mr_config_section_t *ingest = mr_config_section (mr_stage_config (self->stage), "ingest");
-    bool fsync = strcmp (mr_config_text (ingest, "durability"), "fsync") == 0;
-    mr_sender_options_t options = {
-        .stage = self->stage,
-        .journal = self->journal,
-        .limit = (uint32_t)mr_config_number (ingest, "window"),
-        .fsync = fsync,
-        .room = on_sender_room,
-        .arg = self,
-    };
-    mr_status_t status = mr_sender_new (&options, &self->sender, err);
-    if (status == MR_OK && fsync) {
-        status = mr_syncer_new (mr_stage_loop (self->stage), self->journal, on_synced, self,
-                                &self->syncer);
-        if (status == MR_OK) {
-            mr_syncer_wake (self->syncer); /* what an earlier life left unsynced */
-        }
-    }
-    return status;
-}
-
-mr_status_t
-mr_intake_new (mr_stage_t *stage, mr_intake_t **ret_intake, mr_error_t *err)
-{
-    mr_intake_t *self = calloc (1, sizeof *self);
-    if (self == NULL) {
-        return mr_error_errno (err, "ingest");
-    }
-    const mr_config_section_t *ingest = mr_config_section (mr_stage_config (stage), "ingest");
-    self->stage = stage;
-    self->enabled = true;
-    self->max_record = (size_t)mr_config_number (ingest, "max_record");
-    self->linger_ns = mr_config_number (ingest, "linger_ms") * MR_NS_PER_MS;
-    mr_status_t status = MR_OK;
-    if (mr_producers_new (MAX_PRODUCERS, &self->producers) != MR_OK ||
-        mr_batcher_new ((uint32_t)mr_config_number (ingest, "batch_records"),
-                        (size_t)mr_config_number (ingest, "batch_bytes"),
-                        &self->batcher) != MR_OK) {
-        status = mr_error_errno (err, "ingest");
-    }
-    if (status == MR_OK) {
-        status = open_journal (self, err);
-    }
-    if (status == MR_OK) {
-        status = open_sender (self, err);
-    }
-    if (status == MR_OK) {
-        status = open_ledger (self, err);
-    }
-    if (status != MR_OK) {
-        mr_intake_destroy (&self);
-        return status;
-    }
-    *ret_intake = self;
-    return MR_OK;
-}
-
-void
-mr_intake_destroy (mr_intake_t **self_p)
-{
-    mr_intake_t *self = *self_p;
-    if (self == NULL) {
-        return;
-    }
-    for (int i = 0; i < self->source_count; i++) {
-        self->sources[i].destroy (self->sources[i].self);
-    }
-    mr_syncer_destroy (&self->syncer);
-    mr_ledger_close (&self->ledger);
-    mr_sender_destroy (&self->sender);
-    mr_journal_close (&self->journal);
-    mr_batcher_destroy (&self->batcher);
-    mr_producers_destroy (&self->producers);
-    free (self);
-    *self_p = NULL;
-}
-
 mr_status_t
 mr_intake_add_source (mr_intake_t *self, const mr_source_t *source)
 {
-    if (self->source_count == MAX_SOURCES) {
+    if (self->source_count == MR_INTAKE_SOURCES_MAX) {
         return MR_SYSTEM;
     }
     self->sources[self->source_count++] = *source;
@@ -324,7 +143,7 @@ on_linger (void *arg, int64_t mono_ns)
     (void)mono_ns;
     mr_intake_t *self = arg;
     self->linger_timer = 0;
-    pump (self);
+    mr_intake_pump (self);
 }
 
 /* One timer serves all batches: it is armed for the present one only when it has run out. */
@@ -344,7 +163,7 @@ on_retry (void *arg, int64_t mono_ns)
     (void)mono_ns;
     mr_intake_t *self = arg;
     self->retry_timer = 0;
-    pump (self);
+    mr_intake_pump (self);
 }
 
 static void
@@ -404,8 +223,8 @@ advance (mr_intake_t *self)
     }
 }
 
-static void
-pump (mr_intake_t *self)
+void
+mr_intake_pump (mr_intake_t *self)
 {
     advance (self);
     enable_sources (self, !self->stopping && !self->full && !mr_batcher_full (self->batcher));
@@ -510,7 +329,7 @@ mr_intake_empty (const mr_intake_t *self)
 void
 mr_intake_turn_over (mr_intake_t *self)
 {
-    pump (self);
+    mr_intake_pump (self);
 }
 
 void
@@ -519,7 +338,7 @@ mr_intake_done (mr_intake_t *self, const mr_control_t *done)
     if (done->journal == mr_journal_info (self->journal).id) {
         mr_ledger_settled (self->ledger, done->exported, done->filtered, done->dead);
         mr_sender_done (self->sender, done->seq);
-        pump (self);
+        mr_intake_pump (self);
     }
 }
 
@@ -550,7 +369,7 @@ mr_intake_stop (mr_intake_t *self)
     for (int i = 0; i < self->source_count; i++) {
         self->sources[i].stop (self->sources[i].self);
     }
-    pump (self);
+    mr_intake_pump (self);
 }
 
 bool

@@ -1,0 +1,157 @@
+#include "stages/ingest/intake.h"
+
+#include "common/base/clock.h"
+#include "stages/ingest/intake_private.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PRODUCERS = 100000, LOCK_WAIT_MS = 2000 };
+
+static void
+on_sender_room (void *arg)
+{
+    mr_intake_pump (arg);
+}
+
+static mr_status_t
+save_producers (void *arg, mr_buffer_t *out)
+{
+    return mr_producers_save (arg, out);
+}
+
+static mr_status_t
+load_producers (void *arg, const void *data, size_t bytes)
+{
+    return mr_producers_load (arg, data, bytes);
+}
+
+static mr_status_t
+open_journal (mr_intake_t *self, mr_error_t *err)
+{
+    const mr_config_t *config = mr_stage_config (self->stage);
+    mr_journal_options_t options = {
+        .data_dir = mr_config_text (mr_config_section (config, "pipeline"), "data_dir"),
+        .slot = mr_stage_slot (self->stage),
+        .segment_bytes =
+            (uint64_t)mr_config_number (mr_config_section (config, "ingest"), "segment_bytes"),
+        .lock_wait_ms = LOCK_WAIT_MS,
+        .state = {.save = save_producers,
+                  .load = load_producers,
+                  .apply = load_producers,
+                  .arg = self->producers},
+    };
+    return mr_journal_open (&options, &self->journal, err);
+}
+
+static mr_status_t
+open_ledger (mr_intake_t *self, mr_error_t *err)
+{
+    char path[PATH_MAX];
+    snprintf (
+        path, sizeof path, "%s/%s.ledger",
+        mr_config_text (mr_config_section (mr_stage_config (self->stage), "pipeline"), "data_dir"),
+        mr_stage_worker (self->stage));
+    return mr_ledger_open (path, &self->ledger, err);
+}
+
+/* Every batch up to seq is as durable as `durability` says. */
+static void
+acknowledge (mr_intake_t *self, uint64_t seq)
+{
+    for (int i = 0; i < self->source_count; i++) {
+        if (self->sources[i].durable != NULL) {
+            self->sources[i].durable (self->sources[i].self, seq);
+        }
+    }
+}
+
+static void
+on_synced (void *arg)
+{
+    mr_intake_t *self = arg;
+    acknowledge (self, mr_journal_synced_seq (self->journal));
+    mr_intake_pump (self);
+}
+
+static mr_status_t
+open_sender (mr_intake_t *self, mr_error_t *err)
+{
+    const mr_config_section_t *ingest = mr_config_section (mr_stage_config (self->stage), "ingest");
+    bool fsync = strcmp (mr_config_text (ingest, "durability"), "fsync") == 0;
+    mr_sender_options_t options = {
+        .stage = self->stage,
+        .journal = self->journal,
+        .limit = (uint32_t)mr_config_number (ingest, "window"),
+        .fsync = fsync,
+        .room = on_sender_room,
+        .arg = self,
+    };
+    mr_status_t status = mr_sender_new (&options, &self->sender, err);
+    if (status == MR_OK && fsync) {
+        status = mr_syncer_new (mr_stage_loop (self->stage), self->journal, on_synced, self,
+                                &self->syncer);
+        if (status == MR_OK) {
+            mr_syncer_wake (self->syncer); /* what an earlier life left unsynced */
+        }
+    }
+    return status;
+}
+
+mr_status_t
+mr_intake_new (mr_stage_t *stage, mr_intake_t **ret_intake, mr_error_t *err)
+{
+    mr_intake_t *self = calloc (1, sizeof *self);
+    if (self == NULL) {
+        return mr_error_errno (err, "ingest");
+    }
+    const mr_config_section_t *ingest = mr_config_section (mr_stage_config (stage), "ingest");
+    self->stage = stage;
+    self->enabled = true;
+    self->max_record = (size_t)mr_config_number (ingest, "max_record");
+    self->linger_ns = mr_config_number (ingest, "linger_ms") * MR_NS_PER_MS;
+    mr_status_t status = MR_OK;
+    if (mr_producers_new (MAX_PRODUCERS, &self->producers) != MR_OK ||
+        mr_batcher_new ((uint32_t)mr_config_number (ingest, "batch_records"),
+                        (size_t)mr_config_number (ingest, "batch_bytes"),
+                        &self->batcher) != MR_OK) {
+        status = mr_error_errno (err, "ingest");
+    }
+    if (status == MR_OK) {
+        status = open_journal (self, err);
+    }
+    if (status == MR_OK) {
+        status = open_sender (self, err);
+    }
+    if (status == MR_OK) {
+        status = open_ledger (self, err);
+    }
+    if (status != MR_OK) {
+        mr_intake_destroy (&self);
+        return status;
+    }
+    *ret_intake = self;
+    return MR_OK;
+}
+
+void
+mr_intake_destroy (mr_intake_t **self_p)
+{
+    mr_intake_t *self = *self_p;
+    if (self == NULL) {
+        return;
+    }
+    for (int i = 0; i < self->source_count; i++) {
+        self->sources[i].destroy (self->sources[i].self);
+    }
+    mr_syncer_destroy (&self->syncer);
+    mr_ledger_close (&self->ledger);
+    mr_sender_destroy (&self->sender);
+    mr_journal_close (&self->journal);
+    mr_batcher_destroy (&self->batcher);
+    mr_producers_destroy (&self->producers);
+    free (self);
+    *self_p = NULL;
+}

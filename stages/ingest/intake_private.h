@@ -1,0 +1,41 @@
+/* intake_private: the intake's state, shared by its two parts: intake_open.c (start and end) and
+ * intake.c (records through). Included by nobody else. */
+#ifndef MR_STAGES_INGEST_INTAKE_PRIVATE_H
+#define MR_STAGES_INGEST_INTAKE_PRIVATE_H
+
+#include "common/base/ledger.h"
+#include "stages/ingest/batcher.h"
+#include "stages/ingest/intake.h"
+#include "stages/ingest/syncer.h"
+
+enum { MR_INTAKE_SOURCES_MAX = 256 };
+
+struct mr_intake {
+    mr_stage_t *stage;
+    mr_batcher_t *batcher;
+    mr_producers_t *producers;
+    mr_journal_t *journal;
+    mr_sender_t *sender;
+    mr_syncer_t *syncer; /* NULL unless durability = fsync */
+    mr_ledger_t *ledger;
+    mr_source_t sources[MR_INTAKE_SOURCES_MAX];
+    int source_count;
+    size_t max_record;
+    int64_t linger_ns;
+    int64_t first_mono_ns; /* when the first record of the present batch came */
+    int64_t first_wall_ns;
+    int linger_timer;  /* 0: not running */
+    int retry_timer;   /* 0: not running */
+    uint64_t too_long; /* records in the present batch */
+    bool enabled;      /* sources read */
+    bool full;         /* the journal takes nothing now */
+    bool refused;      /* a source wanted to hand in and was told to wait */
+    int serve_timer;   /* 0: not running */
+    unsigned serving;  /* whose turn it is to be served first */
+    bool stopping;
+};
+
+/* Send what can be sent, let sources read or not. */
+void mr_intake_pump (mr_intake_t *self);
+
+#endif
