@@ -26,6 +26,17 @@ mr_intake_add_source (mr_intake_t *self, const mr_source_t *source)
     return MR_OK;
 }
 
+/* Every batch up to seq is as durable as `durability` says. */
+void
+mr_intake_acknowledge (mr_intake_t *self, uint64_t seq)
+{
+    for (int i = 0; i < self->source_count; i++) {
+        if (self->sources[i].durable != NULL) {
+            self->sources[i].durable (self->sources[i].self, seq);
+        }
+    }
+}
+
 /* ---- sealing ---- */
 
 static void
@@ -120,7 +131,7 @@ seal (mr_intake_t *self)
     if (self->syncer != NULL) {
         mr_syncer_wake (self->syncer);
     } else {
-        acknowledge (self, batch.seq);
+        mr_intake_acknowledge (self, batch.seq);
     }
     report_sealed (self, batch.received);
     return true;

@@ -57,22 +57,11 @@ open_ledger (mr_intake_t *self, mr_error_t *err)
     return mr_ledger_open (path, &self->ledger, err);
 }
 
-/* Every batch up to seq is as durable as `durability` says. */
-static void
-acknowledge (mr_intake_t *self, uint64_t seq)
-{
-    for (int i = 0; i < self->source_count; i++) {
-        if (self->sources[i].durable != NULL) {
-            self->sources[i].durable (self->sources[i].self, seq);
-        }
-    }
-}
-
 static void
 on_synced (void *arg)
 {
     mr_intake_t *self = arg;
-    acknowledge (self, mr_journal_synced_seq (self->journal));
+    mr_intake_acknowledge (self, mr_journal_synced_seq (self->journal));
     mr_intake_pump (self);
 }
 

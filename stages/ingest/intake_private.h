@@ -38,4 +38,7 @@ struct mr_intake {
 /* Send what can be sent, let sources read or not. */
 void mr_intake_pump (mr_intake_t *self);
 
+/* Every batch up to seq is as durable as `durability` says: producers may hear of it. */
+void mr_intake_acknowledge (mr_intake_t *self, uint64_t seq);
+
 #endif
