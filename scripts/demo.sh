@@ -47,7 +47,8 @@ finish() {
 }
 
 show_status() {
-    local report received last=0 now before line
+    local report received last now before line
+    last=$(number "$(millrace audit --json 2>/dev/null || true)" received)
     before=$(date +%s%N)
     while kill -0 "$feeder" 2>/dev/null; do
         sleep 1
