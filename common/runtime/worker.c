@@ -78,7 +78,7 @@ open_locked (const char *path, int flags, int *ret_fd, mr_error_t *err)
     for (int i = 0; i < CLAIM_TRIES; i++) {
         int fd = open (path, O_RDWR | O_CLOEXEC | flags, 0600);
         if (fd < 0) {
-            if (errno == ENOENT) {
+            if (errno == ENOENT && (flags & O_CREAT) == 0) {
                 return MR_CLOSED;
             }
             return mr_error_errno (err, "cannot open the lock file %s", path);
@@ -215,8 +215,8 @@ mr_worker_parse_name (const char *name, char *ret_stage, int *ret_slot)
     if (dot != NULL) {
         char *end;
         long value = strtol (dot + 1, &end, 10);
-        if (end == dot + 1 || *end != '\0' || dot[1] < '0' || dot[1] > '9' || value < 0 ||
-            value >= MR_WORKER_MAX_SLOTS) {
+        bool is_plain = dot[1] >= '0' && dot[1] <= '9' && (dot[1] != '0' || dot[2] == '\0');
+        if (!is_plain || *end != '\0' || value >= MR_WORKER_MAX_SLOTS) {
             return MR_INVALID;
         }
         slot = (int)value;

@@ -1,0 +1,84 @@
+#include "stages/ingest/producers.h"
+#include "tests/support/suite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static mr_producers_t *
+new_producers (uint32_t limit)
+{
+    mr_producers_t *producers = NULL;
+    ck_assert_int_eq (mr_producers_new (limit, &producers), MR_OK);
+    return producers;
+}
+
+START_TEST (test_an_unknown_producer_has_number_zero)
+{
+    mr_producers_t *producers = new_producers (10);
+    ck_assert_uint_eq (mr_producers_last (producers, "web", 3), 0);
+    ck_assert_int_eq (mr_producers_set (producers, "web", 3, 7), MR_OK);
+    ck_assert_uint_eq (mr_producers_last (producers, "web", 3), 7);
+    ck_assert_uint_eq (mr_producers_last (producers, "we", 2), 0);
+    ck_assert_uint_eq (mr_producers_last (producers, "web\0", 4), 0);
+    ck_assert_int_eq (mr_producers_set (producers, "web", 3, 8), MR_OK);
+    ck_assert_uint_eq (mr_producers_last (producers, "web", 3), 8);
+    mr_producers_destroy (&producers);
+    ck_assert_ptr_null (producers);
+}
+END_TEST
+
+START_TEST (test_the_longest_name_is_kept)
+{
+    char name[62];
+    memset (name, 'n', sizeof name);
+    mr_producers_t *producers = new_producers (10);
+    ck_assert_int_eq (mr_producers_set (producers, name, sizeof name, UINT64_MAX), MR_OK);
+    ck_assert_uint_eq (mr_producers_last (producers, name, sizeof name), UINT64_MAX);
+    ck_assert_uint_eq (mr_producers_last (producers, name, sizeof name - 1), 0);
+    mr_producers_destroy (&producers);
+}
+END_TEST
+
+START_TEST (test_the_table_grows_and_keeps_all)
+{
+    enum { COUNT = 20000 };
+    mr_producers_t *producers = new_producers (COUNT);
+    char name[32];
+    for (int i = 0; i < COUNT; i++) {
+        int bytes = snprintf (name, sizeof name, "producer-%d", i);
+        ck_assert_int_eq (mr_producers_set (producers, name, (size_t)bytes, (uint64_t)i + 1),
+                          MR_OK);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        int bytes = snprintf (name, sizeof name, "producer-%d", i);
+        ck_assert_uint_eq (mr_producers_last (producers, name, (size_t)bytes), (uint64_t)i + 1);
+    }
+    mr_producers_destroy (&producers);
+}
+END_TEST
+
+START_TEST (test_more_producers_than_allowed_are_refused_and_the_known_go_on)
+{
+    mr_producers_t *producers = new_producers (2);
+    ck_assert_int_eq (mr_producers_set (producers, "a", 1, 1), MR_OK);
+    ck_assert_int_eq (mr_producers_set (producers, "b", 1, 1), MR_OK);
+    ck_assert_int_eq (mr_producers_set (producers, "c", 1, 1), MR_AGAIN);
+    ck_assert_uint_eq (mr_producers_last (producers, "c", 1), 0);
+    ck_assert_int_eq (mr_producers_set (producers, "a", 1, 2), MR_OK);
+    ck_assert_uint_eq (mr_producers_last (producers, "a", 1), 2);
+    mr_producers_destroy (&producers);
+}
+END_TEST
+
+int
+main (void)
+{
+    const TTest *const tests[] = {
+        test_an_unknown_producer_has_number_zero,
+        test_the_longest_name_is_kept,
+        test_the_table_grows_and_keeps_all,
+        test_more_producers_than_allowed_are_refused_and_the_known_go_on,
+        NULL,
+    };
+    return mr_suite_run ("producers", tests);
+}
