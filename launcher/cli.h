@@ -63,6 +63,9 @@ MR_CHECK mr_status_t mr_cli_parse (int argc, char **argv, mr_cli_t *ret_cli, mr_
 /* Print the list of commands, or one command's options. */
 void mr_cli_help (const mr_command_t *command);
 
+/* "--detach". */
+const char *mr_cli_option_name (mr_cli_option_t option);
+
 /* Print the long names of a command's options. */
 void mr_cli_option_names (const mr_command_t *command, const char *separator);
 

@@ -225,6 +225,12 @@ print_options (unsigned options)
     }
 }
 
+const char *
+mr_cli_option_name (mr_cli_option_t option)
+{
+    return rows[option].name;
+}
+
 void
 mr_cli_option_names (const mr_command_t *command, const char *separator)
 {

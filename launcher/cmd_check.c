@@ -18,7 +18,7 @@ print_fault (const char *text, void *arg)
     fprintf (stderr, "%s\n", text);
 }
 
-/* Run `millrace-<stage> --check`; what it says goes to our stderr. */
+/* Run `millrace-<stage> --check`, the monitor without a slot; what it says goes to our stderr. */
 static int
 check_stage (const mr_plan_t *plan, const char *stage)
 {
@@ -34,7 +34,8 @@ check_stage (const mr_plan_t *plan, const char *stage)
     pid_t pid = fork ();
     if (pid == 0) {
         dup2 (STDERR_FILENO, STDOUT_FILENO);
-        execl (program, program, "-c", plan->config, "-n", "0", "--check", (char *)NULL);
+        const char *slot = mr_plan_find (plan, stage) < 0 ? NULL : "-n";
+        execl (program, program, "-c", plan->config, "--check", slot, "0", (char *)NULL);
         fprintf (stderr, "cannot run %s: %s\n", program, strerror (errno));
         _exit (MR_EXIT_FAILED);
     }
@@ -68,8 +69,9 @@ mr_check_configuration (const char *path, mr_plan_t *ret_plan)
         fprintf (stderr, "%s\n", err.text);
         return MR_EXIT_CONFIG;
     }
-    for (int i = 0; i < plan.stage_count; i++) {
-        int stage_code = check_stage (&plan, plan.stages[i].name);
+    for (int i = 0; i <= plan.stage_count; i++) {
+        const char *stage = i < plan.stage_count ? plan.stages[i].name : "monitor";
+        int stage_code = check_stage (&plan, stage);
         code = code == 0 || stage_code == MR_EXIT_CONFIG ? stage_code : code;
     }
     *ret_plan = plan;

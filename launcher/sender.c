@@ -202,7 +202,6 @@ static mr_sender_event_t
 refuse (mr_sender_t *self, uint64_t number, int64_t now_ns)
 {
     again_after (self, 0, now_ns);
-    const chunk_t *head = chunk_at (self, 0);
     if (self->chunks == 0 || number <= self->last) {
         return MR_SENDER_TAKEN;
     }
@@ -215,8 +214,8 @@ refuse (mr_sender_t *self, uint64_t number, int64_t now_ns)
         /* Everything up to the end of the refused request goes record by record. */
         uint64_t end = self->last;
         for (size_t i = 0; i < self->chunks && end < number; i++) {
-            head = chunk_at (self, i);
-            end += head->count - head->skip;
+            const chunk_t *chunk = chunk_at (self, i);
+            end += chunk->count - chunk->skip;
         }
         self->careful = (size_t)(end - self->last);
     }

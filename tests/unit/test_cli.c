@@ -4,6 +4,7 @@
 #include "launcher/targets.h"
 #include "tests/support/suite.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +116,28 @@ START_TEST (test_every_command_has_help_and_sane_bounds)
 }
 END_TEST
 
+START_TEST (test_the_man_page_names_every_command_and_option)
+{
+    char *page = calloc (1, 65536);
+    FILE *file = fopen (MR_SOURCE_DIR "/launcher/millrace.1", "r");
+    ck_assert_ptr_nonnull (file);
+    ck_assert_uint_gt (fread (page, 1, 65535, file), 1000);
+    fclose (file);
+    for (const mr_command_t *row = mr_commands (); row->name != NULL; row++) {
+        ck_assert_msg (strstr (page, row->name) != NULL, "%s", row->name);
+    }
+    for (int option = 0; option < MR_CLI_OPTIONS; option++) {
+        char written[64] = "";
+        const char *name = mr_cli_option_name ((mr_cli_option_t)option);
+        for (size_t i = 0; name[i] != '\0'; i++) {
+            strcat (written, name[i] == '-' ? "\\-" : (const char[]){name[i], '\0'});
+        }
+        ck_assert_msg (strstr (page, written) != NULL, "%s", written);
+    }
+    free (page);
+}
+END_TEST
+
 START_TEST (test_a_table_is_aligned_and_has_no_trailing_spaces)
 {
     static const char *const titles[] = {"NAME", ">COUNT", "STATE"};
@@ -220,6 +243,7 @@ main (void)
         test_help_needs_no_command_and_no_right_arguments,
         test_each_mistake_has_its_message,
         test_every_command_has_help_and_sane_bounds,
+        test_the_man_page_names_every_command_and_option,
         test_a_table_is_aligned_and_has_no_trailing_spaces,
         test_numbers_are_written_for_people,
         test_targets_of_restart,

@@ -36,7 +36,7 @@ value_of (mr_frame_t frame)
 {
     char text[16] = "";
     memcpy (text, frame.data, frame.bytes);
-    return (unsigned)atoi (text);
+    return (unsigned)strtoul (text, NULL, 10);
 }
 
 static mr_answer_t
