@@ -396,6 +396,9 @@ mr_partial_merge (const mr_partial_metric_t *metric, mr_partial_series_t *into,
                   const mr_partial_series_t *from)
 {
     bool first = into->count == 0;
+    if (into->count > UINT64_MAX - from->count) {
+        return;
+    }
     into->count += from->count;
     if (metric->kind == MR_PARTIAL_COUNTER) {
         return;

@@ -98,7 +98,8 @@ bool mr_partial_series_next (const mr_partial_metric_t *metric, size_t *position
 bool mr_partial_same_metric (const mr_partial_metric_t *a, const mr_partial_metric_t *b);
 
 /* Add `from` to `into`, which are series of one metric; into->count may be 0. Sums beyond the range
- * of a double stay at its end. */
+ * of a double stay at its end; counts beyond 64 bits, which only a forged section has, are left
+ * out. */
 void mr_partial_merge (const mr_partial_metric_t *metric, mr_partial_series_t *into,
                        const mr_partial_series_t *from);
 
