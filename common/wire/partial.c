@@ -403,9 +403,10 @@ mr_partial_merge (const mr_partial_metric_t *metric, mr_partial_series_t *into,
     if (metric->kind == MR_PARTIAL_COUNTER) {
         return;
     }
-    into->sum = first ? from->sum : fmax (-DBL_MAX, fmin (DBL_MAX, into->sum + from->sum));
-    into->min = first ? from->min : fmin (into->min, from->min);
-    into->max = first ? from->max : fmax (into->max, from->max);
+    double sum = first ? from->sum : into->sum + from->sum;
+    into->sum = sum > DBL_MAX ? DBL_MAX : sum < -DBL_MAX ? -DBL_MAX : sum;
+    into->min = first || from->min < into->min ? from->min : into->min;
+    into->max = first || from->max > into->max ? from->max : into->max;
     for (uint32_t i = 0; i <= metric->bound_count; i++) {
         into->buckets[i] = first ? from->buckets[i] : into->buckets[i] + from->buckets[i];
     }

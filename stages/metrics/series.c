@@ -1,7 +1,6 @@
 #include "stages/metrics/series.h"
 
 #include <float.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,7 +205,9 @@ partial_of (const mr_series_table_t *self, uint32_t index, mr_partial_series_t *
 {
     const mr_series_t *series = &self->series[index];
     partial->count = series->count;
-    partial->sum = fmax (-DBL_MAX, fmin (DBL_MAX, series->sum));
+    partial->sum = series->sum > DBL_MAX    ? DBL_MAX
+                   : series->sum < -DBL_MAX ? -DBL_MAX
+                                            : series->sum;
     partial->min = series->min;
     partial->max = series->max;
     for (uint32_t i = 0; i < self->bucket_count; i++) {
