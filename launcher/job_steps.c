@@ -77,6 +77,17 @@ is_settled (const mr_unit_t *unit)
     return false;
 }
 
+static bool
+has_given_up (const mr_roster_t *roster)
+{
+    for (int i = 0; i < roster->count; i++) {
+        if (roster->units[i]->policy.state == MR_POLICY_GIVEN_UP) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* All stages were up once: are they still? */
 static bool
 up_result (mr_job_t *job, const mr_roster_t *roster)
@@ -121,6 +132,9 @@ mr_job_step_up (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster)
             return false;
         }
         tell_stage (roster, stage, running, end - first);
+        if (job->strict && has_given_up (roster)) {
+            break;
+        }
         job->position++;
         job->issued = false;
     }

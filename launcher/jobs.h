@@ -24,6 +24,7 @@ typedef struct mr_job {
     char stage[MR_WORKER_NAME_BYTES]; /* RESTART, SCALE; "monitor" may be restarted */
     int slot;                         /* RESTART: -1 all */
     bool now;                         /* DOWN, RESTART: do not drain */
+    bool strict;                      /* UP: end at the first stage that does not start */
     char sign;                        /* SCALE: '=', '+' or '-' */
     int workers;                      /* SCALE: how many, or how many more or fewer */
     int request;                      /* whom to tell; passed to the done function */

@@ -270,7 +270,7 @@ begin (supervisor_t *self)
     mr_worker_set_state (self->worker, MR_WORKER_RUNNING);
     mr_log_info ("launcher runs, pid %d, %d workers found", (int)getpid (), adopted);
     if (!self->args.adopt_only) {
-        mr_job_t up = {.kind = MR_JOB_UP, .slot = -1};
+        mr_job_t up = {.kind = MR_JOB_UP, .slot = -1, .strict = adopted == 0};
         if (mr_jobs_add (&self->jobs, &up, &err) != MR_OK) {
             mr_log_error ("%s", err.text);
         }
