@@ -69,6 +69,7 @@ struct mr_seglog {
     uint64_t header;    /* offset of the first frame in the last segment */
     uint64_t tail;      /* offset in the last segment */
     uint64_t allocated; /* bytes of it that surely have blocks */
+    uint64_t born;      /* the end at open: segments from here on were begun in this life */
     uint64_t roll_at;   /* where the next segment starts when must_roll */
     mr_seglog_index_t index;
     mr_seglog_reader_t *reader; /* for mr_seglog_read; made when first used */
@@ -115,6 +116,12 @@ mr_status_t mr_seglog_reader_failed (const mr_seglog_reader_t *self, const char 
 int mr_seglog_open_segment (const mr_file_ops_t *ops, int dir, uint64_t start, int flags);
 /* Find the end of the log, cut what is torn, fill the index. */
 MR_CHECK mr_status_t mr_seglog_recover (mr_seglog_t *self, mr_error_t *err);
+
+/* seglog_clean.c */
+/* Remove stock files and resurrected first segments. */
+MR_CHECK mr_status_t mr_seglog_clean (mr_seglog_t *self, mr_error_t *err);
+/* Take segment i out of the log, durably. `aside`: keep the file, under another name. */
+MR_CHECK mr_status_t mr_seglog_remove (mr_seglog_t *self, size_t i, bool aside, mr_error_t *err);
 
 /* seglog_head.c */
 MR_CHECK mr_status_t mr_seglog_head_open (mr_seglog_t *self, mr_error_t *err);

@@ -35,71 +35,6 @@ lower_bound (const mr_seglog_t *self)
     return self->same_boot ? atomic_load (&head->end) : atomic_load (&head->synced);
 }
 
-/* Files in stock may hold frames of a tail that a power loss took: they are not used again. */
-static mr_status_t
-drop_stock (mr_seglog_t *self, mr_error_t *err)
-{
-    mr_seglog_list_t stock = {0};
-    mr_status_t status = mr_seglog_list_load (&stock, self->ops, self->dir, ".free", err);
-    for (size_t i = 0; status == MR_OK && i < stock.count; i++) {
-        char name[MR_SEGLOG_NAME_BYTES];
-        mr_seglog_name (name, stock.starts[i], ".free");
-        if (self->ops->unlink (self->ops->context, self->dir, name) != 0) {
-            status = mr_seglog_failed (self, "cannot remove a .free file", err);
-        }
-    }
-    mr_seglog_list_release (&stock);
-    return status;
-}
-
-/* A power loss may bring back the old name of a recycled file: its header names another place. */
-static bool
-is_stale (mr_seglog_t *self, uint64_t start)
-{
-    int fd = mr_seglog_open_segment (self->ops, self->dir, start, O_RDONLY);
-    if (fd < 0) {
-        return false;
-    }
-    mr_seglog_scan_t scan;
-    mr_seglog_scan_init (&scan, self->ops, MR_SEGLOG_HEADER_CHUNK, 0);
-    mr_seglog_scan_file (&scan, fd, start);
-    const char *data = NULL;
-    mr_seglog_segment_head_t head = {0};
-    bool stale = false;
-    if (mr_seglog_scan_view (&scan, 0, sizeof head, UINT64_MAX, &data) == MR_OK) {
-        memcpy (&head, data, sizeof head);
-        stale = mr_seglog_segment_sizes_ok (&head) && head.start > start &&
-                mr_seglog_scan_view (&scan, 0, head.header_bytes, UINT64_MAX, &data) == MR_OK &&
-                mr_seglog_segment_sound (&head, data + sizeof head, head.start);
-    }
-    mr_seglog_scan_release (&scan);
-    self->ops->close (self->ops->context, fd);
-    return stale;
-}
-
-/* Take segment i out of the log. `aside`: keep the file, under another name. */
-static mr_status_t
-remove_segment (mr_seglog_t *self, size_t i, bool aside, mr_error_t *err)
-{
-    const mr_file_ops_t *ops = self->ops;
-    char name[MR_SEGLOG_NAME_BYTES];
-    char other[MR_SEGLOG_NAME_BYTES];
-    mr_seglog_name (name, self->segments.starts[i], ".seg");
-    mr_seglog_name (other, self->segments.starts[i], ".corrupt");
-    if (!self->options.read_only) {
-        int result = aside ? ops->rename (ops->context, self->dir, name, other)
-                           : ops->unlink (ops->context, self->dir, name);
-        if (result != 0) {
-            return mr_seglog_failed (self, "cannot remove a segment that holds nothing", err);
-        }
-        atomic_store (&self->dir_dirty, true);
-    }
-    self->segments.count--;
-    memmove (self->segments.starts + i, self->segments.starts + i + 1,
-             (self->segments.count - i) * sizeof *self->segments.starts);
-    return MR_OK;
-}
-
 /* The id, from the newest sound header before `count`, or from head; 0: unknown. */
 static uint64_t
 find_id (mr_seglog_t *self, size_t count)
@@ -295,6 +230,11 @@ settle_tail (mr_seglog_t *self, last_t *last, mr_error_t *err)
             return mr_seglog_failed (self, "cannot cut the torn tail", err);
         }
         MR_CRASH_POINT ("seglog.recover.cut");
+        /* Before anything is built on it: a cut that a power loss undoes brings dead bytes back. */
+        bool matters = !self->same_boot || self->stats.torn_bytes > 0;
+        if (matters && self->ops->sync_data (self->ops->context, self->fd) != 0) {
+            return mr_seglog_failed (self, "cannot sync the cut tail", err);
+        }
     }
     return MR_OK;
 }
@@ -338,7 +278,7 @@ recover_last (mr_seglog_t *self, last_t *last, bool *ret_again, mr_error_t *err)
             count_damage (self, last->size);
         }
         *ret_again = true;
-        return remove_segment (self, i, !sure && last->size > 0, err);
+        return mr_seglog_remove (self, i, !sure && last->size > 0, err);
     }
     fill_index (self, last);
     return settle_tail (self, last, err);
@@ -373,6 +313,7 @@ recover_segments (mr_seglog_t *self, mr_error_t *err)
         if (!again) {
             uint64_t end = self->must_roll ? self->roll_at : self->start + self->tail;
             bool ours = mr_seglog_head_valid (self->head) && self->head->log_id == self->id;
+            self->born = end;
             uint64_t synced = ours ? mr_seglog_synced (self) : 0;
             mr_seglog_head_publish (self, end, synced < end ? synced : end);
             return MR_OK;
@@ -390,11 +331,7 @@ mr_seglog_recover (mr_seglog_t *self, mr_error_t *err)
 {
     mr_status_t status = mr_seglog_list_load (&self->segments, self->ops, self->dir, ".seg", err);
     if (status == MR_OK && !self->options.read_only) {
-        status = drop_stock (self, err);
-        while (status == MR_OK && self->segments.count > 1 &&
-               is_stale (self, self->segments.starts[0])) {
-            status = remove_segment (self, 0, false, err);
-        }
+        status = mr_seglog_clean (self, err);
     }
     return status == MR_OK ? recover_segments (self, err) : status;
 }

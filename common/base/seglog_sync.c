@@ -76,7 +76,9 @@ sync_all (mr_seglog_t *self, uint64_t from, uint64_t end)
     }
     MR_CRASH_POINT ("seglog.sync.data");
     if (atomic_exchange (&self->dir_dirty, false)) {
-        if (ops->sync_dir (ops->context, self->dir) != 0) {
+        /* head too: it names the log should a lone segment's header be damaged. */
+        if (ops->sync_data (ops->context, self->head_fd) != 0 ||
+            ops->sync_dir (ops->context, self->dir) != 0) {
             atomic_store (&self->dir_dirty, true);
             return -1;
         }

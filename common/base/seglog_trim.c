@@ -49,10 +49,12 @@ retained (const mr_seglog_t *self, int64_t now_ns)
     return begun != INT64_MIN && (now_ns - begun) / MR_NS_PER_MS < options->keep_ms;
 }
 
+/* Only files of this life are used again: one of a former life may hold frames of a tail that a
+ * power loss took, at positions that are being given out anew. */
 static bool
-reusable (const mr_seglog_t *self, const char *name)
+reusable (const mr_seglog_t *self, uint64_t start, const char *name)
 {
-    if (self->pool_count >= self->options.pool_segments) {
+    if (self->pool_count >= self->options.pool_segments || start < self->born) {
         return false;
     }
     int fd = self->ops->open (self->ops->context, self->dir, name, O_RDONLY);
@@ -74,7 +76,7 @@ dispose (mr_seglog_t *self, uint64_t start)
     char stock[MR_SEGLOG_NAME_BYTES];
     mr_seglog_name (name, start, ".seg");
     mr_seglog_name (stock, start, ".free");
-    if (reusable (self, name)) {
+    if (reusable (self, start, name)) {
         if (ops->rename (ops->context, self->dir, name, stock) == 0) {
             self->pool[self->pool_count++] = start;
             return 0;

@@ -186,6 +186,10 @@ mr_sim_settle (mr_sim_inode_t *inode)
         apply (inode, change);
     }
     mr_sim_forget (inode);
+    if (inode->mapped) { /* stores into the mapping are no changes that we see */
+        set_size (&inode->disk, inode->size);
+        memcpy (inode->disk.data, inode->data, inode->size);
+    }
 }
 
 static void

@@ -121,6 +121,19 @@ tend (mr_seglog_t *log, mr_seglog_frame_t *last)
     mr_seglog_last (log, last, 1);
 }
 
+/* As a power loss may: the name of a new segment without its bytes. */
+static void
+leave_empty_segment (const char *dir, uint64_t position)
+{
+    char name[MR_SEGLOG_NAME_BYTES];
+    char path[512];
+    mr_seglog_name (name, position, ".seg");
+    snprintf (path, sizeof path, "%s/%s", dir, name);
+    int fd = open (path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    ck_assert_int_ge (fd, 0);
+    close (fd);
+}
+
 static void
 live (const void *arg)
 {
@@ -140,7 +153,9 @@ live (const void *arg)
                 tend (log, &last);
             }
         }
+        uint64_t end = mr_seglog_end (log);
         mr_seglog_close (&log);
+        leave_empty_segment (life->dir, end);
     }
     close (ledger);
 }

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static mr_kit_reading_t reading;
@@ -313,82 +312,6 @@ START_TEST (test_sync_moves_the_durable_end_and_some_readers_wait_for_it)
 }
 END_TEST
 
-/* Reads frames 1 .. last as they come, in another process; exits 0 when all were right. */
-static void
-read_in_child (const char *dir, uint64_t last)
-{
-    mr_seglog_reader_options_t options = {.dir = dir};
-    mr_seglog_reader_t *reader = NULL;
-    uint64_t next = 1;
-    int64_t deadline = mr_clock_mono_ns () + 20 * MR_NS_PER_S;
-    while (next <= last && mr_clock_mono_ns () < deadline) {
-        mr_seglog_frame_t frames[8];
-        unsigned count = 0;
-        mr_status_t status = reader == NULL
-                                 ? mr_seglog_reader_new (&options, &reader, NULL)
-                                 : mr_seglog_reader_next (reader, frames, 8, &count, NULL);
-        for (unsigned i = 0; i < count; i++) {
-            if (frames[i].words[0] != next++ || !mr_kit_good (&frames[i])) {
-                _exit (2);
-            }
-        }
-        if (status == MR_AGAIN) {
-            usleep (200);
-        }
-    }
-    mr_seglog_reader_stats_t stats = {0};
-    if (reader != NULL) {
-        mr_seglog_reader_stats (reader, &stats);
-    }
-    mr_seglog_reader_destroy (&reader);
-    _exit (next > last && stats.damaged_ranges == 0 ? 0 : 1);
-}
-
-START_TEST (test_a_reader_in_another_process_sees_every_frame_once_while_it_is_written)
-{
-    const char *dir = mr_test_dir ();
-    mr_seglog_options_t options = mr_kit_options (dir, NULL);
-    pid_t child = fork ();
-    if (child == 0) {
-        read_in_child (dir, 3000);
-    }
-    mr_seglog_t *log = mr_kit_open (&options);
-    for (uint64_t i = 1; i <= 3000; i++) {
-        mr_kit_append (log, i, (size_t)(i * 37 % 1500));
-        if (i % 500 == 0) { /* a writer that comes and goes is nothing to a reader */
-            mr_seglog_close (&log);
-            log = mr_kit_open (&options);
-        }
-    }
-    mr_seglog_close (&log);
-    int status;
-    ck_assert_int_eq (waitpid (child, &status, 0), child);
-    ck_assert (WIFEXITED (status));
-    ck_assert_int_eq (WEXITSTATUS (status), 0);
-}
-END_TEST
-
-START_TEST (test_a_slow_reader_is_told_what_retention_took)
-{
-    const char *dir = mr_test_dir ();
-    mr_seglog_options_t options = mr_kit_options (dir, NULL);
-    mr_seglog_t *log = mr_kit_open (&options);
-    fill (log, 1, 10, 900);
-    mr_kit_read_all (dir, NULL, 0, &reading);
-    uint64_t third = reading.positions[2];
-    fill (log, 11, 60, 900);
-    ck_assert_int_eq (mr_seglog_trim (log, UINT64_MAX, 0, NULL, NULL), MR_OK);
-    fill (log, 61, 70, 900); /* into recycled files */
-    mr_kit_read_all (dir, NULL, third, &reading);
-    ck_assert (reading.last.trimmed);
-    ck_assert_uint_eq (reading.last.position, third);
-    ck_assert_uint_eq (reading.last.bytes, mr_seglog_first (log) - third);
-    ck_assert_uint_eq (reading.damages + reading.bad, 0);
-    ck_assert_uint_eq (reading.numbers[reading.count - 1], 70);
-    mr_seglog_close (&log);
-}
-END_TEST
-
 START_TEST (test_too_large_a_frame_is_refused_and_reserving_makes_room)
 {
     mr_seglog_options_t options = mr_kit_options (mr_test_dir (), NULL);
@@ -461,8 +384,6 @@ main (void)
         test_another_kind_id_or_a_newer_version_is_refused_clearly,
         test_an_empty_directory_is_no_log_for_those_who_only_read,
         test_sync_moves_the_durable_end_and_some_readers_wait_for_it,
-        test_a_reader_in_another_process_sees_every_frame_once_while_it_is_written,
-        test_a_slow_reader_is_told_what_retention_took,
         test_too_large_a_frame_is_refused_and_reserving_makes_room,
         test_a_log_of_format_1_is_read_as_it_was_written,
         NULL,

@@ -138,7 +138,7 @@ one_history (uint64_t seed)
 
 START_TEST (test_nothing_synced_is_lost_and_nothing_lost_returns_whatever_dies)
 {
-    for (uint64_t seed = 1; seed <= 150; seed++) {
+    for (uint64_t seed = 1; seed <= 300; seed++) {
         one_history (seed * 7919);
     }
 }
