@@ -60,10 +60,26 @@ class Chain:
     def __exit__(self, *_):
         self.close()
 
+    def _processes(self):
+        """Pids of all processes of this directory, those without a lock included."""
+        found = []
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{entry}/cmdline", "rb") as source:
+                    words = source.read().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if self.config.encode() in words and is_alive(int(entry)):
+                found.append(int(entry))
+        return found
+
     def close(self):
-        for pid in list(self.pids().values()):
-            if pid and is_alive(pid):
-                os.kill(pid, signal.SIGKILL)
+        launcher = self.pids().get("launcher")
+        if launcher and is_alive(launcher):  # first, or it would start the others again
+            os.kill(launcher, signal.SIGKILL)
+            wait_for(lambda: not is_alive(launcher), "the launcher is dead")
+        for pid in self._processes():
+            os.kill(pid, signal.SIGKILL)
         for process in self.processes:
             process.kill()
             process.wait()
