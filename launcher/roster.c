@@ -81,11 +81,6 @@ scan_one (const mr_worker_info_t *info, void *arg)
     if (info->alive && unit != NULL && unit->child.pidfd < 0) {
         mr_unit_adopt (unit);
         scan->adopted += unit->child.pidfd >= 0;
-    } else if (!info->alive && (unit == NULL || unit->child.pidfd < 0)) {
-        mr_error_t err;
-        if (mr_worker_sweep (self->env->plan->run_dir, info->name, &err) == MR_SYSTEM) {
-            mr_log_warn ("%s", err.text);
-        }
     }
 }
 
@@ -120,9 +115,20 @@ is_deserted (const char *path)
     return refused;
 }
 
-void
-mr_roster_sweep_sockets (const mr_roster_t *self)
+static void
+sweep_dead (const mr_worker_info_t *info, void *arg)
 {
+    const mr_roster_t *self = arg;
+    mr_error_t err;
+    if (!info->alive && mr_worker_sweep (self->env->plan->run_dir, info->name, &err) == MR_SYSTEM) {
+        mr_log_warn ("%s", err.text);
+    }
+}
+
+void
+mr_roster_sweep (mr_roster_t *self)
+{
+    (void)!mr_worker_each (self->env->plan->run_dir, sweep_dead, self, NULL);
     DIR *dir = opendir (self->env->plan->run_dir);
     const struct dirent *entry;
     while (dir != NULL && (entry = readdir (dir)) != NULL) {

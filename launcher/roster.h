@@ -25,8 +25,8 @@ mr_unit_t *mr_roster_get (mr_roster_t *self, const char *stage, int slot);
  * Returns how many living workers were newly adopted. */
 int mr_roster_scan (mr_roster_t *self);
 
-/* Remove the sockets in run_dir that nobody listens on: those for producers, of an ingest worker
- * that was killed. Call it when no worker runs. */
-void mr_roster_sweep_sockets (const mr_roster_t *self);
+/* Remove what dead workers left, and the sockets in run_dir that nobody listens on: those for
+ * producers, of an ingest worker that was killed. Call it when no worker runs. */
+void mr_roster_sweep (mr_roster_t *self);
 
 #endif

@@ -325,7 +325,7 @@ tear_down (supervisor_t *self)
 {
     if (self->done) {
         mr_scalefile_remove (&self->plan);
-        mr_roster_sweep_sockets (&self->roster);
+        mr_roster_sweep (&self->roster);
         mr_log_info ("the chain is down");
     }
     mr_jobs_release (&self->jobs);

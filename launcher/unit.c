@@ -151,11 +151,7 @@ on_exit_watch (void *arg, short revents)
     self->late = late;
     self->last_code = code;
     self->last_signal = signal;
-    forget_process (self);
-    mr_error_t err;
-    if (mr_worker_sweep (self->env->plan->run_dir, self->name, &err) == MR_SYSTEM) {
-        mr_log_warn ("%s", err.text);
-    }
+    forget_process (self); /* its lock file stays: its successor, and ingest, read its traces */
     self->reason[0] = '\0';
     if (!draining || late) {
         find_reason (self);

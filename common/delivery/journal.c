@@ -96,7 +96,8 @@ apply_frame (mr_journal_t *self, const mr_seglog_frame_t *frame)
         if (frame->flags == MR_JOURNAL_WATERMARK) {
             self->watermark = frame->words[0];
         }
-        return MR_OK;
+        return frame->flags == MR_JOURNAL_NOTE ? self->state.note (self->state.arg, frame->words)
+                                               : MR_OK;
     }
     uint64_t frame_bytes = frame->words[MR_JOURNAL_WORD_FRAME_BYTES];
     self->top_seq = frame->words[MR_JOURNAL_WORD_SEQ];
@@ -249,6 +250,19 @@ mr_journal_append (mr_journal_t *self, const mr_journal_entry_t *entry, mr_error
     atomic_store (&self->appended_seq, batch->seq);
     MR_CRASH_POINT ("journal.append.done");
     return MR_OK;
+}
+
+mr_status_t
+mr_journal_note (mr_journal_t *self, const uint64_t words[MR_JOURNAL_NOTE_WORDS], mr_error_t *err)
+{
+    mr_seglog_entry_t frame = {.type = MR_SEGLOG_CONTROL, .flags = MR_JOURNAL_NOTE};
+    memcpy (frame.words, words, MR_JOURNAL_NOTE_WORDS * sizeof *words);
+    uint64_t position;
+    mr_status_t status = mr_seglog_append (self->log, &frame, &position, err);
+    if (status == MR_OK) {
+        MR_CRASH_POINT ("journal.note.written");
+    }
+    return status;
 }
 
 mr_status_t

@@ -3,8 +3,8 @@
  *
  * Frames of the log (common/base/seglog.h):
  *   data     payload: the batch frame, and behind it the caller's trailer (producers' numbers)
- *            words: seq, received, received so far (this one included), created_ns, frame bytes
- *   control  flags MR_JOURNAL_WATERMARK: words: watermark
+ *            words: seq, received, received so far (this one included), created_ns, frame bytes *
+ * control  flags MR_JOURNAL_WATERMARK: words: watermark flags MR_JOURNAL_NOTE: words: the caller's
  * Each segment begins with the numbers below and the caller's state, so that trimmed segments are
  * not missed. Whoever writes holds the lock file in the directory. One thread, apart from
  * mr_journal_sync. */
@@ -23,6 +23,8 @@ typedef struct mr_journal mr_journal_t;
 enum {
     MR_JOURNAL_KIND = 1,
     MR_JOURNAL_WATERMARK = 1, /* flags of a control frame */
+    MR_JOURNAL_NOTE = 2,
+    MR_JOURNAL_NOTE_WORDS = 4,
     MR_JOURNAL_SEQ_BLOCK = 4096,
 };
 
@@ -40,9 +42,11 @@ typedef struct mr_journal_state {
     /* Append all of it. */
     mr_status_t (*save) (void *arg, mr_buffer_t *out);
     /* Take it over from a snapshot; MR_INVALID: it is broken. */
-    mr_status_t (*load) (void *arg, const void *data, size_t bytes);
-    /* A batch with this trailer came behind the snapshot. */
+    mr_status_t (*load) (void *arg, const void *data,
+                         size_t bytes); /* A batch with this trailer came behind the snapshot. */
     mr_status_t (*apply) (void *arg, const void *trailer, size_t bytes);
+    /* A note with these words (MR_JOURNAL_NOTE_WORDS) came behind the snapshot. */
+    mr_status_t (*note) (void *arg, const uint64_t *words);
     void *arg;
 } mr_journal_state_t;
 
@@ -88,6 +92,10 @@ typedef struct mr_journal_entry {
  * log is in doubt; the next append mends it first. */
 MR_CHECK mr_status_t mr_journal_append (mr_journal_t *self, const mr_journal_entry_t *entry,
                                         mr_error_t *err);
+
+/* Append a note of the caller's. As mr_journal_append. */
+MR_CHECK mr_status_t mr_journal_note (mr_journal_t *self,
+                                      const uint64_t words[MR_JOURNAL_NOTE_WORDS], mr_error_t *err);
 
 /* Make all that was appended durable; may be called from one other thread. */
 MR_CHECK mr_status_t mr_journal_sync (mr_journal_t *self, mr_error_t *err);

@@ -38,6 +38,12 @@ mr_stage_incarnation (const mr_stage_t *self)
     return mr_worker_incarnation (self->worker);
 }
 
+_Atomic uint64_t *
+mr_stage_crumb (mr_stage_t *self)
+{
+    return &mr_worker_page (self->worker)->crumb;
+}
+
 const mr_stage_callbacks_t *
 mr_stage_callbacks (mr_stage_t *self)
 {

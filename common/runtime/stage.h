@@ -18,6 +18,7 @@
 #include "common/wire/batch.h"
 #include "common/wire/control.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -103,6 +104,10 @@ void *mr_stage_zmq (mr_stage_t *self);                /* the libzmq context */
 const char *mr_stage_worker (const mr_stage_t *self); /* "processor.1" */
 int mr_stage_slot (const mr_stage_t *self);
 uint64_t mr_stage_incarnation (const mr_stage_t *self);
+
+/* Where to say which record is at work: set it to mr_crumb_base (origin, seq) + index before each
+ * record; the skeleton clears it when the batch is handled. */
+_Atomic uint64_t *mr_stage_crumb (mr_stage_t *self);
 const mr_stage_callbacks_t *mr_stage_callbacks (mr_stage_t *self);
 
 /* Whether a batch could be sent now: nothing is pending and some downstream worker has room. */

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/wire/crumb.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -93,6 +94,28 @@ mr_stage_notify_loss (mr_stage_t *self)
     uint8_t bytes[MR_CONTROL_BYTES];
     mr_control_encode (&loss, bytes);
     mr_peers_send_all (self->sources != NULL ? self->sources : self->peers, bytes, sizeof bytes);
+}
+
+void
+mr_stage_report_death (mr_stage_t *self)
+{
+    const mr_worker_traces_t *traces = mr_worker_predecessor (self->worker);
+    mr_crumb_t crumb;
+    if (!mr_crumb_unpack (traces->crumb, &crumb)) {
+        return;
+    }
+    mr_control_t report = {
+        .type = MR_CONTROL_REPORT,
+        .seq = crumb.seq,
+        .slot = (uint32_t)self->slot,
+        .incarnation = traces->incarnation,
+        .index = crumb.index,
+        .evidence = (uint32_t)traces->evidence,
+    };
+    uint8_t bytes[MR_CONTROL_BYTES];
+    mr_control_encode (&report, bytes);
+    mr_peers_t *sources = self->sources != NULL ? self->sources : self->peers;
+    (void)!mr_peers_send_to (sources, (int)crumb.origin, bytes, sizeof bytes);
 }
 
 /* The socket to the dead worker is closed already (rule 10): what the notice brings cannot enter
@@ -236,8 +259,13 @@ take_batch (mr_stage_t *self)
     }
     mr_batch_t batch = self->received;
     self->answered = false;
+    mr_worker_page_t *page = mr_worker_page (self->worker);
+    atomic_store (&page->holding, 1);
     self->ops->handle (self->state, &batch, &self->callbacks);
     MR_ASSERT (self->answered);
+    atomic_store (&page->crumb, 0);
+    atomic_store (&page->holding, 0);
+    atomic_fetch_add (&page->progress, 1);
     if (self->keep_frame) {
         self->keep_frame = false;
         keep (self);

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/dirs.h"
 #include "common/base/log.h"
+#include "common/runtime/fatal.h"
 #include "common/runtime/stage_args.h"
 
 #include <errno.h>
@@ -176,7 +177,8 @@ open_links (mr_stage_t *self, mr_error_t *err)
     if (status != MR_OK) {
         return status;
     }
-    if (!self->is_source && mr_worker_follows_dead (self->worker)) {
+    if (!self->is_source && mr_worker_predecessor (self->worker) != NULL) {
+        mr_stage_report_death (self);
         mr_stage_notify_loss (self); /* whoever was here before may have held batches */
     }
     char path[PATH_MAX];
@@ -196,6 +198,9 @@ static mr_status_t
 start (mr_stage_t *self, mr_error_t *err)
 {
     mr_status_t status = take_signals (self, err);
+    if (status == MR_OK && mr_fatal_watch (mr_worker_page (self->worker)) != MR_OK) {
+        status = mr_error_errno (err, "signal handlers");
+    }
     if (status != MR_OK) {
         return status;
     }

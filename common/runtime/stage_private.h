@@ -57,6 +57,9 @@ struct mr_stage {
 void mr_stage_on_readable (void *arg);
 void mr_stage_on_room (void *arg);
 void mr_stage_on_lost (void *arg, int slot);
+
+/* Tell the ingest worker whose record our predecessor died of, or with. */
+void mr_stage_report_death (mr_stage_t *self);
 extern const mr_stage_callbacks_t mr_stage_flow_callbacks;
 
 /* Time spent waiting for room downstream so far, the present wait included. */

@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -24,7 +26,10 @@ struct mr_worker {
     int64_t started_ns;
     mr_worker_state_t state;
     int fd;
-    bool follows_dead;
+    void *map; /* of the whole file */
+    mr_worker_page_t *page;
+    bool has_predecessor;
+    mr_worker_traces_t predecessor;
 };
 
 static const char *const state_names[] = {
@@ -111,122 +116,6 @@ write_line (mr_worker_t *self)
     return pwrite (self->fd, line, LINE_BYTES, 0) == LINE_BYTES ? MR_OK : MR_SYSTEM;
 }
 
-static void
-format_name (const char *stage, int slot, char name[MR_WORKER_NAME_BYTES])
-{
-    if (slot < 0) {
-        snprintf (name, MR_WORKER_NAME_BYTES, "%s", stage);
-    } else {
-        snprintf (name, MR_WORKER_NAME_BYTES, "%s.%d", stage, slot);
-    }
-}
-
-static mr_status_t
-report_holder (const char *run_dir, const char *name, mr_error_t *err)
-{
-    mr_worker_info_t info = {0};
-    if (mr_worker_read (run_dir, name, &info, NULL) == MR_OK) {
-        mr_error_set (err, "%s is already running in %s as pid %d; stop it first", name, run_dir,
-                      (int)info.pid);
-    } else {
-        mr_error_set (err, "%s is already running in %s; stop it first", name, run_dir);
-    }
-    return MR_AGAIN;
-}
-
-mr_status_t
-mr_worker_claim (const char *run_dir, const char *stage, int slot, mr_worker_t **ret_worker,
-                 mr_error_t *err)
-{
-    mr_worker_t *self = calloc (1, sizeof *self);
-    if (self == NULL) {
-        return mr_error_errno (err, "worker");
-    }
-    format_name (stage, slot, self->name);
-    lock_path (run_dir, self->name, self->path);
-    mr_status_t status = open_locked (self->path, O_CREAT, &self->fd, err);
-    if (status != MR_OK) {
-        if (status == MR_AGAIN) {
-            status = report_holder (run_dir, self->name, err);
-        }
-        free (self);
-        return status;
-    }
-    struct stat st;
-    self->follows_dead = fstat (self->fd, &st) == 0 && st.st_size > 0;
-    self->started_ns = mr_clock_wall_ns ();
-    if (getrandom (&self->incarnation, sizeof self->incarnation, 0) !=
-            (ssize_t)sizeof self->incarnation ||
-        write_line (self) != MR_OK) {
-        status = mr_error_errno (err, "cannot write %s", self->path);
-        mr_worker_release (&self);
-        return status;
-    }
-    *ret_worker = self;
-    return MR_OK;
-}
-
-bool
-mr_worker_follows_dead (const mr_worker_t *self)
-{
-    return self->follows_dead;
-}
-
-const char *
-mr_worker_name (const mr_worker_t *self)
-{
-    return self->name;
-}
-
-uint64_t
-mr_worker_incarnation (const mr_worker_t *self)
-{
-    return self->incarnation;
-}
-
-void
-mr_worker_set_state (mr_worker_t *self, mr_worker_state_t state)
-{
-    self->state = state;
-    (void)!write_line (self); /* only for those who look; the lock is what counts */
-}
-
-void
-mr_worker_release (mr_worker_t **self_p)
-{
-    mr_worker_t *self = *self_p;
-    if (self != NULL) {
-        unlink (self->path); /* while the lock is held: nobody else's file can be there */
-        close (self->fd);
-        free (self);
-        *self_p = NULL;
-    }
-}
-
-mr_status_t
-mr_worker_parse_name (const char *name, char *ret_stage, int *ret_slot)
-{
-    const char *dot = strrchr (name, '.');
-    size_t bytes = dot == NULL ? strlen (name) : (size_t)(dot - name);
-    if (bytes == 0 || bytes >= MR_WORKER_NAME_BYTES) {
-        return MR_INVALID;
-    }
-    int slot = -1;
-    if (dot != NULL) {
-        char *end;
-        long value = strtol (dot + 1, &end, 10);
-        bool is_plain = dot[1] >= '0' && dot[1] <= '9' && (dot[1] != '0' || dot[2] == '\0');
-        if (!is_plain || *end != '\0' || value >= MR_WORKER_MAX_SLOTS) {
-            return MR_INVALID;
-        }
-        slot = (int)value;
-    }
-    memcpy (ret_stage, name, bytes);
-    ret_stage[bytes] = '\0';
-    *ret_slot = slot;
-    return MR_OK;
-}
-
 /* "…key=WORD …" -> WORD; false when the key is not there or the word does not fit. */
 static bool
 word_of (const char *line, const char *key, char *word, size_t room)
@@ -286,6 +175,171 @@ parse_line (const char *line, mr_worker_info_t *info)
     return MR_INVALID;
 }
 
+/* What the file says, whoever holds it. */
+static mr_status_t
+read_line (int fd, mr_worker_info_t *info)
+{
+    char line[LINE_BYTES + 1] = {0};
+    uint64_t words[4] = {0};
+    if (pread (fd, line, LINE_BYTES, 0) < 0) {
+        return MR_SYSTEM;
+    }
+    if (parse_line (line, info) != MR_OK) {
+        return MR_INVALID;
+    }
+    (void)!pread (fd, words, sizeof words, MR_WORKER_PAGE_AT);
+    info->traces = (mr_worker_traces_t){
+        .incarnation = info->incarnation,
+        .crumb = words[0],
+        .evidence = words[1],
+        .progress = words[2],
+        .holding = words[3] != 0,
+    };
+    return MR_OK;
+}
+
+static mr_status_t
+map_page (mr_worker_t *self)
+{
+    static const uint8_t zeros[MR_WORKER_FILE_BYTES - LINE_BYTES];
+    if (pwrite (self->fd, zeros, sizeof zeros, LINE_BYTES) != (ssize_t)sizeof zeros) {
+        return MR_SYSTEM;
+    }
+    void *map = mmap (NULL, MR_WORKER_FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
+    if (map == MAP_FAILED) {
+        return MR_SYSTEM;
+    }
+    self->map = map;
+    self->page = (mr_worker_page_t *)(void *)((char *)map + MR_WORKER_PAGE_AT);
+    return MR_OK;
+}
+
+static void
+format_name (const char *stage, int slot, char name[MR_WORKER_NAME_BYTES])
+{
+    if (slot < 0) {
+        snprintf (name, MR_WORKER_NAME_BYTES, "%s", stage);
+    } else {
+        snprintf (name, MR_WORKER_NAME_BYTES, "%s.%d", stage, slot);
+    }
+}
+
+static mr_status_t
+report_holder (const char *run_dir, const char *name, mr_error_t *err)
+{
+    mr_worker_info_t info = {0};
+    if (mr_worker_read (run_dir, name, &info, NULL) == MR_OK) {
+        mr_error_set (err, "%s is already running in %s as pid %d; stop it first", name, run_dir,
+                      (int)info.pid);
+    } else {
+        mr_error_set (err, "%s is already running in %s; stop it first", name, run_dir);
+    }
+    return MR_AGAIN;
+}
+
+mr_status_t
+mr_worker_claim (const char *run_dir, const char *stage, int slot, mr_worker_t **ret_worker,
+                 mr_error_t *err)
+{
+    mr_worker_t *self = calloc (1, sizeof *self);
+    if (self == NULL) {
+        return mr_error_errno (err, "worker");
+    }
+    format_name (stage, slot, self->name);
+    lock_path (run_dir, self->name, self->path);
+    mr_status_t status = open_locked (self->path, O_CREAT, &self->fd, err);
+    if (status != MR_OK) {
+        if (status == MR_AGAIN) {
+            status = report_holder (run_dir, self->name, err);
+        }
+        free (self);
+        return status;
+    }
+    mr_worker_info_t before = {0};
+    self->has_predecessor = read_line (self->fd, &before) == MR_OK;
+    self->predecessor = before.traces;
+    self->started_ns = mr_clock_wall_ns ();
+    ssize_t random = getrandom (&self->incarnation, sizeof self->incarnation, 0);
+    if (random != (ssize_t)sizeof self->incarnation || map_page (self) != MR_OK ||
+        write_line (self) != MR_OK) {
+        status = mr_error_errno (err, "cannot write %s", self->path);
+        mr_worker_release (&self);
+        return status;
+    }
+    *ret_worker = self;
+    return MR_OK;
+}
+
+const mr_worker_traces_t *
+mr_worker_predecessor (const mr_worker_t *self)
+{
+    return self->has_predecessor ? &self->predecessor : NULL;
+}
+
+mr_worker_page_t *
+mr_worker_page (mr_worker_t *self)
+{
+    return self->page;
+}
+
+const char *
+mr_worker_name (const mr_worker_t *self)
+{
+    return self->name;
+}
+
+uint64_t
+mr_worker_incarnation (const mr_worker_t *self)
+{
+    return self->incarnation;
+}
+
+void
+mr_worker_set_state (mr_worker_t *self, mr_worker_state_t state)
+{
+    self->state = state;
+    (void)!write_line (self); /* only for those who look; the lock is what counts */
+}
+
+void
+mr_worker_release (mr_worker_t **self_p)
+{
+    mr_worker_t *self = *self_p;
+    if (self != NULL) {
+        if (self->map != NULL) {
+            munmap (self->map, MR_WORKER_FILE_BYTES);
+        }
+        unlink (self->path); /* while the lock is held: nobody else's file can be there */
+        close (self->fd);
+        free (self);
+        *self_p = NULL;
+    }
+}
+
+mr_status_t
+mr_worker_parse_name (const char *name, char *ret_stage, int *ret_slot)
+{
+    const char *dot = strrchr (name, '.');
+    size_t bytes = dot == NULL ? strlen (name) : (size_t)(dot - name);
+    if (bytes == 0 || bytes >= MR_WORKER_NAME_BYTES) {
+        return MR_INVALID;
+    }
+    int slot = -1;
+    if (dot != NULL) {
+        char *end;
+        long value = strtol (dot + 1, &end, 10);
+        bool is_plain = dot[1] >= '0' && dot[1] <= '9' && (dot[1] != '0' || dot[2] == '\0');
+        if (!is_plain || *end != '\0' || value >= MR_WORKER_MAX_SLOTS) {
+            return MR_INVALID;
+        }
+        slot = (int)value;
+    }
+    memcpy (ret_stage, name, bytes);
+    ret_stage[bytes] = '\0';
+    *ret_slot = slot;
+    return MR_OK;
+}
+
 mr_status_t
 mr_worker_read (const char *run_dir, const char *name, mr_worker_info_t *ret_info, mr_error_t *err)
 {
@@ -296,14 +350,12 @@ mr_worker_read (const char *run_dir, const char *name, mr_worker_info_t *ret_inf
         return errno == ENOENT ? MR_CLOSED : mr_error_errno (err, "cannot open %s", path);
     }
     mr_worker_info_t info = {.alive = is_locked (fd)};
-    char line[LINE_BYTES + 1] = {0};
-    ssize_t bytes = pread (fd, line, LINE_BYTES, 0);
+    mr_status_t status = read_line (fd, &info);
     close (fd);
-    if (bytes < 0) {
+    if (status == MR_SYSTEM) {
         return mr_error_errno (err, "cannot read %s", path);
     }
-    if (mr_worker_parse_name (name, info.stage, &info.slot) != MR_OK ||
-        parse_line (line, &info) != MR_OK) {
+    if (status != MR_OK || mr_worker_parse_name (name, info.stage, &info.slot) != MR_OK) {
         mr_error_set (err, "%s does not hold a worker's line", path);
         return MR_INVALID;
     }
@@ -357,4 +409,25 @@ mr_worker_sweep (const char *run_dir, const char *name, mr_error_t *err)
     unlink (path);
     close (fd);
     return MR_OK;
+}
+
+mr_status_t
+mr_worker_accuse (const char *run_dir, const char *name, uint64_t incarnation, uint64_t evidence)
+{
+    char path[PATH_MAX];
+    lock_path (run_dir, name, path);
+    int fd = open (path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? MR_CLOSED : MR_SYSTEM;
+    }
+    mr_worker_info_t info = {0};
+    mr_status_t status = MR_CLOSED;
+    if (is_locked (fd) && read_line (fd, &info) == MR_OK && info.incarnation == incarnation) {
+        off_t at = MR_WORKER_PAGE_AT + (off_t)offsetof (mr_worker_page_t, evidence);
+        status = pwrite (fd, &evidence, sizeof evidence, at) == (ssize_t)sizeof evidence
+                     ? MR_OK
+                     : MR_SYSTEM;
+    }
+    close (fd);
+    return status;
 }

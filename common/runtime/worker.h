@@ -2,19 +2,43 @@
  *
  * RUN/<name>.lock is locked (OFD write lock, closed on exec) as long as the worker lives: the
  * kernel frees it with the process, so a free lock means a dead worker, and asking (F_OFD_GETLK)
- * takes nothing. Its first 256 bytes are one line for people and tools: pid=4711
- * incarnation=9f3a0c5517d2e6b8 state=running started=2026-11-23T08:41:37.123456Z A clean exit
- * removes the file. Not thread safe. */
+ * takes nothing. A clean exit removes the file. Its first 256 bytes are one line for people and
+ * tools:
+ *
+ *   pid=4711 incarnation=9f3a0c5517d2e6b8 state=running started=2026-11-23T08:41:37.123456Z
+ *
+ * Behind it, at MR_WORKER_PAGE_AT, are words that the worker changes as it works and that outlive
+ * it: the file of a dead worker tells its successor, ingest and the launcher what it was doing. Not
+ * thread safe. */
 #ifndef MR_COMMON_RUNTIME_WORKER_H
 #define MR_COMMON_RUNTIME_WORKER_H
 
 #include "common/base/status.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 enum { MR_WORKER_NAME_BYTES = 64, MR_WORKER_MAX_SLOTS = 63 };
+
+enum { MR_WORKER_PAGE_AT = 1024, MR_WORKER_FILE_BYTES = 4096 };
+
+typedef struct mr_worker_page {
+    _Atomic uint64_t crumb;    /* wire/crumb.h; 0: at work on no record */
+    _Atomic uint64_t evidence; /* mr_evidence_t: how it died */
+    _Atomic uint64_t progress; /* changes whenever work gets on */
+    _Atomic uint64_t holding;  /* 1 while it has work in hand that it must get on with */
+} mr_worker_page_t;
+
+/* The words of the page at one moment. */
+typedef struct mr_worker_traces {
+    uint64_t incarnation;
+    uint64_t crumb;
+    uint64_t evidence;
+    uint64_t progress;
+    bool holding;
+} mr_worker_traces_t;
 
 typedef enum mr_worker_state {
     MR_WORKER_STARTING,
@@ -34,15 +58,23 @@ typedef struct mr_worker_info {
     mr_worker_state_t state;
     int64_t started_ns; /* wall clock */
     bool alive;         /* the lock is held */
+    mr_worker_traces_t traces;
 } mr_worker_info_t;
 
 /* Take the lock of stage.slot (slot -1: just "stage") and write the line, state STARTING.
  * Returns MR_OK; MR_AGAIN (err: who holds it, with its pid); MR_SYSTEM. */
 MR_CHECK mr_status_t mr_worker_claim (const char *run_dir, const char *stage, int slot,
                                       mr_worker_t **ret_worker, mr_error_t *err);
-/* Whether the lock file was left there by one that died without a clean exit. */
-bool mr_worker_follows_dead (const mr_worker_t *self);
 
+/* What a worker left that died here without a clean exit; NULL when there was none. */
+const mr_worker_traces_t *mr_worker_predecessor (const mr_worker_t *self);
+
+mr_worker_page_t *mr_worker_page (mr_worker_t *self);
+
+/* Note in a living worker's page why it is about to be killed. MR_CLOSED: it is not this
+ * incarnation any more; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_worker_accuse (const char *run_dir, const char *name, uint64_t incarnation,
+                                       uint64_t evidence);
 const char *mr_worker_name (const mr_worker_t *self);
 uint64_t mr_worker_incarnation (const mr_worker_t *self);
 void mr_worker_set_state (mr_worker_t *self, mr_worker_state_t state);

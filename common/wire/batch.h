@@ -27,7 +27,7 @@ typedef enum mr_section_type {
     MR_SECTION_DEAD = 2,     /* dead letters, wire/dead.h */
     MR_SECTION_FIELDS = 3,   /* where the fields of the metric rules are, wire/fields.h */
     MR_SECTION_PARTIALS = 4, /* partial aggregates of this batch */
-    MR_SECTION_MARKS = 5,    /* u32 indices of records that must become dead letters untouched */
+    MR_SECTION_MARKS = 5,    /* u32 index, u32 mr_evidence_t: records not to be worked on */
 } mr_section_type_t;
 
 typedef struct mr_section {

@@ -15,7 +15,9 @@ typedef struct layout {
     uint32_t filtered;
     uint32_t dead;
     uint32_t slot;
-    uint8_t reserved[16];
+    uint64_t incarnation;
+    uint32_t index;
+    uint32_t evidence;
     uint64_t checksum;
 } layout_t;
 
@@ -36,6 +38,9 @@ mr_control_encode (const mr_control_t *control, uint8_t ret_frame[MR_CONTROL_BYT
         .filtered = control->filtered,
         .dead = control->dead,
         .slot = control->slot,
+        .incarnation = control->incarnation,
+        .index = control->index,
+        .evidence = control->evidence,
     };
     layout.checksum = XXH3_64bits (&layout, offsetof (layout_t, checksum));
     memcpy (ret_frame, &layout, sizeof layout);
@@ -65,7 +70,7 @@ mr_control_decode (const void *frame, size_t bytes, mr_control_t *ret_control, m
     if (layout.checksum != XXH3_64bits (&layout, offsetof (layout_t, checksum))) {
         return invalid (err, "checksum");
     }
-    if (layout.type != MR_CONTROL_DONE && layout.type != MR_CONTROL_LOSS) {
+    if (layout.type < MR_CONTROL_DONE || layout.type > MR_CONTROL_REPORT) {
         return invalid (err, "type");
     }
     *ret_control = (mr_control_t){
@@ -76,6 +81,9 @@ mr_control_decode (const void *frame, size_t bytes, mr_control_t *ret_control, m
         .filtered = layout.filtered,
         .dead = layout.dead,
         .slot = layout.slot,
+        .incarnation = layout.incarnation,
+        .index = layout.index,
+        .evidence = layout.evidence,
     };
     return MR_OK;
 }

@@ -15,8 +15,10 @@ enum {
 };
 
 typedef enum mr_control_type {
-    MR_CONTROL_DONE = 1, /* a batch is in a spool (or, without one, in the sinks) */
-    MR_CONTROL_LOSS = 2, /* batches may have been lost below: push again what is SENT */
+    MR_CONTROL_DONE = 1,
+    /* a batch is in a spool (or, without one, in the sinks) */ MR_CONTROL_LOSS =
+        2,                 /* batches may have been lost below: push again what is SENT */
+    MR_CONTROL_REPORT = 3, /* a worker died while it worked on this record (wire/crumb.h) */
 } mr_control_type_t;
 
 typedef struct mr_control {
@@ -26,7 +28,10 @@ typedef struct mr_control {
     uint32_t exported; /* DONE: exported + filtered + dead = received */
     uint32_t filtered;
     uint32_t dead;
-    uint32_t slot; /* of the sender */
+    uint32_t slot;        /* of the sender */
+    uint64_t incarnation; /* REPORT: of the worker that died; seq, and: */
+    uint32_t index;       /* REPORT: the record */
+    uint32_t evidence;    /* REPORT: mr_evidence_t */
 } mr_control_t;
 
 void mr_control_encode (const mr_control_t *control, uint8_t ret_frame[MR_CONTROL_BYTES]);

@@ -5,7 +5,10 @@
 // clang-format off
 static const mr_errortype_t rows[] = {
     {"record_too_long", "ingest", true,
-     "The record is longer than `max_record`; a dead letter keeps its first bytes"},
+     "The record is longer than `max_record`; a dead letter keeps its first bytes"},    {"journal_full", "ingest", false,
+     "The journal takes no batch now: no space, or an I/O error; producers wait"},
+    {"journal_damaged", "ingest", false,
+     "A batch that had to be sent again cannot be read from the journal; it is lost"},
     {"producer_frame", "ingest", false,
      "A message on a router socket breaks the protocol of acknowledged producers"},
     {"json_syntax", "processor", true, "The record is not valid JSON"},
@@ -15,7 +18,10 @@ static const mr_errortype_t rows[] = {
     {"parse_combined", "processor", true, "The line is not in the combined log format"},
     {"parse_common", "processor", true, "The line is not in the common log format"},
     {"set_failed", "processor", true, "A `set` step has no value, or no place to put it"},
-    {"rename_failed", "processor", true, "A `rename` step has no place to put the field"},
+    {"rename_failed", "processor", true, "A `rename` step has no place to put the field"},    {"worker_crash", "processor", true,
+     "Workers died while they worked on the record; it is not looked at again"},
+    {"worker_hang", "processor", true,
+     "Workers made no progress on the record and were killed; it is not looked at again"},
     {"record_too_large", "processor", true,
      "With what the steps made of it, the batch would be larger than a frame may be"},
     {"metric_field_missing", "metrics", false,

@@ -92,6 +92,9 @@ control (void *arg, const mr_control_t *message)
     case MR_CONTROL_DONE:
         mr_intake_done (self->intake, message);
         break;
+    case MR_CONTROL_REPORT:
+        mr_intake_report (self->intake, message);
+        break;
     case MR_CONTROL_LOSS:
         mr_intake_notice (self->intake);
         break;

@@ -60,7 +60,7 @@ write_journal (mr_intake_t *self, const mr_batch_t *batch, zmq_msg_t *msg, mr_er
     int64_t began_ns = mr_clock_mono_ns ();
     mr_journal_entry_t entry = {
         .frame = zmq_msg_data (msg), .frame_bytes = zmq_msg_size (msg), .batch = batch};
-    entry.trailer = mr_producers_changes (self->producers, &entry.trailer_bytes);
+    entry.trailer = mr_producers_changes (self->memory.producers, &entry.trailer_bytes);
     mr_status_t status = mr_journal_append (self->journal, &entry, err);
     if (status == MR_OK) {
         double ms = (double)(mr_clock_mono_ns () - began_ns) / 1e6;
@@ -120,7 +120,7 @@ seal (mr_intake_t *self)
     }
     set_full (self, false, "");
     (void)mr_ledger_made (self->ledger, batch.received);
-    mr_producers_clear_changes (self->producers);
+    mr_producers_clear_changes (self->memory.producers);
     mr_batcher_clear (self->batcher);
     mr_sender_add (self->sender, batch.seq, &msg);
     for (int i = 0; i < self->source_count; i++) {
@@ -354,6 +354,16 @@ mr_intake_done (mr_intake_t *self, const mr_control_t *done)
 }
 
 void
+mr_intake_report (mr_intake_t *self, const mr_control_t *report)
+{
+    mr_strike_t strike = {.seq = report->seq,
+                          .index = report->index,
+                          .incarnation = report->incarnation,
+                          .evidence = report->evidence};
+    mr_sender_strike (self->sender, &strike);
+}
+
+void
 mr_intake_notice (mr_intake_t *self)
 {
     mr_sender_notice (self->sender);
@@ -398,7 +408,7 @@ mr_intake_max_record (const mr_intake_t *self)
 mr_producers_t *
 mr_intake_producers (mr_intake_t *self)
 {
-    return self->producers;
+    return self->memory.producers;
 }
 
 mr_status_t

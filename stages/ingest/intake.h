@@ -66,8 +66,10 @@ bool mr_intake_empty (const mr_intake_t *self);
 /* A source has read what there was. */
 void mr_intake_turn_over (mr_intake_t *self);
 
-/* Control messages: a batch is settled; batches may have been lost. */
+/* Control messages: a batch is settled; a worker died at work on a record; batches may have been
+ * lost. */
 void mr_intake_done (mr_intake_t *self, const mr_control_t *done);
+void mr_intake_report (mr_intake_t *self, const mr_control_t *report);
 void mr_intake_notice (mr_intake_t *self);
 
 /* About once a second. */

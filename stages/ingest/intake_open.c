@@ -17,18 +17,6 @@ on_sender_room (void *arg)
 }
 
 static mr_status_t
-save_producers (void *arg, mr_buffer_t *out)
-{
-    return mr_producers_save (arg, out);
-}
-
-static mr_status_t
-load_producers (void *arg, const void *data, size_t bytes)
-{
-    return mr_producers_load (arg, data, bytes);
-}
-
-static mr_status_t
 open_journal (mr_intake_t *self, mr_error_t *err)
 {
     const mr_config_t *config = mr_stage_config (self->stage);
@@ -38,10 +26,7 @@ open_journal (mr_intake_t *self, mr_error_t *err)
         .segment_bytes =
             (uint64_t)mr_config_number (mr_config_section (config, "ingest"), "segment_bytes"),
         .lock_wait_ms = LOCK_WAIT_MS,
-        .state = {.save = save_producers,
-                  .load = load_producers,
-                  .apply = load_producers,
-                  .arg = self->producers},
+        .state = mr_memory_state (&self->memory),
     };
     return mr_journal_open (&options, &self->journal, err);
 }
@@ -73,6 +58,7 @@ open_sender (mr_intake_t *self, mr_error_t *err)
     mr_sender_options_t options = {
         .stage = self->stage,
         .journal = self->journal,
+        .strikes = self->memory.strikes,
         .limit = (uint32_t)mr_config_number (ingest, "window"),
         .fsync = fsync,
         .room = on_sender_room,
@@ -102,7 +88,7 @@ mr_intake_new (mr_stage_t *stage, mr_intake_t **ret_intake, mr_error_t *err)
     self->max_record = (size_t)mr_config_number (ingest, "max_record");
     self->linger_ns = mr_config_number (ingest, "linger_ms") * MR_NS_PER_MS;
     mr_status_t status = MR_OK;
-    if (mr_producers_new (MAX_PRODUCERS, &self->producers) != MR_OK ||
+    if (mr_memory_init (&self->memory, MAX_PRODUCERS) != MR_OK ||
         mr_batcher_new ((uint32_t)mr_config_number (ingest, "batch_records"),
                         (size_t)mr_config_number (ingest, "batch_bytes"),
                         &self->batcher) != MR_OK) {
@@ -140,7 +126,7 @@ mr_intake_destroy (mr_intake_t **self_p)
     mr_sender_destroy (&self->sender);
     mr_journal_close (&self->journal);
     mr_batcher_destroy (&self->batcher);
-    mr_producers_destroy (&self->producers);
+    mr_memory_release (&self->memory);
     free (self);
     *self_p = NULL;
 }

@@ -6,6 +6,7 @@
 #include "common/base/ledger.h"
 #include "stages/ingest/batcher.h"
 #include "stages/ingest/intake.h"
+#include "stages/ingest/memory.h"
 #include "stages/ingest/syncer.h"
 
 enum { MR_INTAKE_SOURCES_MAX = 256 };
@@ -13,7 +14,7 @@ enum { MR_INTAKE_SOURCES_MAX = 256 };
 struct mr_intake {
     mr_stage_t *stage;
     mr_batcher_t *batcher;
-    mr_producers_t *producers;
+    mr_memory_t memory;
     mr_journal_t *journal;
     mr_sender_t *sender;
     mr_syncer_t *syncer; /* NULL unless durability = fsync */

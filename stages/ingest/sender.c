@@ -7,6 +7,7 @@
 #include "common/delivery/spool.h"
 #include "common/delivery/window.h"
 #include "common/runtime/worker.h"
+#include "common/wire/crumb.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -265,6 +266,25 @@ give_up (mr_sender_t *self, uint64_t seq, uint8_t generation, const char *why)
     }
 }
 
+/* The same batch with a MARKS section: the processor leaves those records alone. */
+static bool
+add_marks (zmq_msg_t *msg, const mr_mark_t *marks, uint32_t count)
+{
+    mr_batch_t batch;
+    mr_error_t err;
+    zmq_msg_t marked;
+    if (mr_batch_decode (zmq_msg_data (msg), zmq_msg_size (msg), &batch, &err) != MR_OK ||
+        mr_batch_set_section (&batch, MR_SECTION_MARKS, marks, count * (uint32_t)sizeof *marks) !=
+            MR_OK ||
+        zmq_msg_init_size (&marked, mr_batch_encoded_bytes (&batch)) != 0) {
+        return true; /* as it is: no worse than before */
+    }
+    mr_batch_encode (&batch, zmq_msg_data (&marked));
+    zmq_msg_move (msg, &marked);
+    zmq_msg_close (&marked);
+    return true;
+}
+
 static bool
 load_frame (mr_sender_t *self, uint64_t seq, uint8_t generation, zmq_msg_t *msg)
 {
@@ -283,7 +303,9 @@ load_frame (mr_sender_t *self, uint64_t seq, uint8_t generation, zmq_msg_t *msg)
     if (attempt > 1 || generation > 0) {
         mr_batch_restamp (zmq_msg_data (msg), bytes, attempt, generation);
     }
-    return true;
+    mr_mark_t marks[MR_STRIKES_MARKS_MAX];
+    uint32_t count = mr_strikes_marks (self->options.strikes, seq, marks);
+    return count == 0 || add_marks (msg, marks, count);
 }
 
 typedef enum outcome { PUSHED, SKIPPED, NO_ROOM } outcome_t;
@@ -440,6 +462,34 @@ settle_for_dead (mr_sender_t *self)
     }
 }
 
+/* Only while the batch is on its way; one death counts once, however often it is told. */
+void
+mr_sender_strike (mr_sender_t *self, const mr_strike_t *strike)
+{
+    mr_strike_t full = *strike;
+    uint64_t mask = (UINT64_C (1) << MR_CRUMB_SEQ_BITS) - 1;
+    full.seq = (self->top & ~mask) | (strike->seq & mask);
+    if (full.seq > self->top || full.seq <= self->watermark ||
+        mr_window_load (self->window, full.seq).state != MR_WINDOW_SENT ||
+        mr_strikes_known (self->options.strikes, &full)) {
+        return;
+    }
+    uint64_t words[MR_JOURNAL_NOTE_WORDS] = {full.seq, full.index, full.incarnation, full.evidence};
+    mr_error_t err;
+    if (mr_journal_note (self->options.journal, words, &err) != MR_OK) {
+        mr_log_warn ("a strike is not durable: %s", err.text);
+    }
+    mr_log_warn ("a worker %s at record %u of batch %llu",
+                 full.evidence == MR_EVIDENCE_CRASH  ? "crashed"
+                 : full.evidence == MR_EVIDENCE_HANG ? "hung"
+                                                     : "was killed",
+                 full.index, (unsigned long long)full.seq);
+    if (mr_strikes_add (self->options.strikes, &full)) {
+        mr_log_error ("record %u of batch %llu goes to the dead letters untouched", full.index,
+                      (unsigned long long)full.seq);
+    }
+}
+
 typedef struct dead_search {
     mr_sender_t *sender;
     bool found;
@@ -460,6 +510,15 @@ look_for_dead (const mr_worker_info_t *info, void *arg)
     }
     self->dead_seen[self->dead_count++ % MAX_DEAD_SEEN] = info->incarnation;
     mr_log_info ("%s died; what it held is sent again", info->name);
+    mr_crumb_t crumb;
+    if (mr_crumb_unpack (info->traces.crumb, &crumb) &&
+        (int)crumb.origin == mr_stage_slot (self->options.stage)) {
+        mr_strike_t strike = {.seq = crumb.seq,
+                              .index = crumb.index,
+                              .incarnation = info->incarnation,
+                              .evidence = (uint32_t)info->traces.evidence};
+        mr_sender_strike (self, &strike);
+    }
     search->found = true;
 }
 
@@ -467,6 +526,7 @@ void
 mr_sender_tick (mr_sender_t *self, int64_t mono_ns)
 {
     advance (self);
+    mr_strikes_forget (self->options.strikes, self->watermark);
     settle_for_dead (self);
     dead_search_t search = {.sender = self};
     mr_error_t err;

@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/delivery/journal.h"
 #include "common/runtime/stage.h"
+#include "stages/ingest/strikes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,8 +17,9 @@ typedef struct mr_sender mr_sender_t;
 typedef struct mr_sender_options {
     mr_stage_t *stage;
     mr_journal_t *journal;
-    uint32_t limit; /* batches in flight, 1 .. MR_WINDOW_MAX_LIMIT */
-    bool fsync;     /* push only what mr_journal_sync made durable */
+    mr_strikes_t *strikes; /* borrowed */
+    uint32_t limit;        /* batches in flight, 1 .. MR_WINDOW_MAX_LIMIT */
+    bool fsync;            /* push only what mr_journal_sync made durable */
     /* There may be room again for a batch. */
     void (*room) (void *arg);
     void *arg;
@@ -44,6 +46,9 @@ void mr_sender_pump (mr_sender_t *self);
 /* An exporter says that a batch is settled; somebody says that batches may have been lost. */
 void mr_sender_done (mr_sender_t *self, uint64_t seq);
 void mr_sender_notice (mr_sender_t *self);
+
+/* A worker died at work on a record. seq: modulo what a crumb holds. */
+void mr_sender_strike (mr_sender_t *self, const mr_strike_t *strike);
 
 /* About once a second: look at every word, settle for dead exporters, look for dead workers. */
 void mr_sender_tick (mr_sender_t *self, int64_t mono_ns);

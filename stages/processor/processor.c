@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/runtime/metric_fields.h"
+#include "common/wire/crumb.h"
 #include "common/wire/dead.h"
 #include "stages/processor/steps.h"
 
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TYPES = 16, DEAD_LIMIT = 64 << 20, MESSAGE_BYTES = 512 };
+enum { MAX_MARKS = 64, MAX_TYPES = 16, DEAD_LIMIT = 64 << 20, MESSAGE_BYTES = 512 };
 
 typedef struct processor {
     mr_stage_t *stage;
@@ -172,6 +173,58 @@ collect_dead (processor_t *self, const mr_batch_t *batch, const mr_steps_output_
     return status;
 }
 
+/* Indices of the records that workers died of, rising. */
+static uint32_t
+read_marks (const mr_batch_t *batch, uint32_t skip[MAX_MARKS])
+{
+    const mr_section_t *section = mr_batch_section (batch, MR_SECTION_MARKS);
+    uint32_t count = 0;
+    for (uint32_t i = 0; section != NULL && i < section->bytes / 8 && count < MAX_MARKS; i++) {
+        uint32_t index;
+        memcpy (&index, (const char *)section->data + (size_t)i * 8, sizeof index);
+        if (index < batch->count && (count == 0 || index > skip[count - 1])) {
+            skip[count++] = index;
+        }
+    }
+    return count;
+}
+
+static bool
+is_hang (const mr_batch_t *batch, uint32_t index)
+{
+    const mr_section_t *section = mr_batch_section (batch, MR_SECTION_MARKS);
+    for (uint32_t i = 0; i < section->bytes / 8; i++) {
+        uint32_t words[2];
+        memcpy (words, (const char *)section->data + (size_t)i * 8, sizeof words);
+        if (words[0] == index) {
+            return words[1] == MR_EVIDENCE_HANG;
+        }
+    }
+    return false;
+}
+
+/* A record that killed workers becomes a dead letter without being looked at. */
+static mr_status_t
+collect_marked (processor_t *self, const mr_batch_t *batch, const mr_steps_input_t *input,
+                tally_t *tally)
+{
+    mr_status_t status = MR_OK;
+    for (uint32_t i = 0; status == MR_OK && i < input->skip_count; i++) {
+        bool hang = is_hang (batch, input->skip[i]);
+        mr_steps_dead_t dead = {
+            .index = input->skip[i],
+            .error_type = hang ? "worker_hang" : "worker_crash",
+            .rule = "",
+        };
+        const char *message =
+            hang ? "processors made no progress on this record" : "processors died of this record";
+        mr_dead_t row = dead_row (self, batch, &dead, message);
+        status = mr_dead_append (&self->dead, &row);
+        count_failure (tally, &row, dead.error_type, message);
+    }
+    return status;
+}
+
 static mr_status_t
 collect_index (processor_t *self, const mr_batch_t *batch, const mr_steps_output_t *output)
 {
@@ -186,8 +239,8 @@ collect_index (processor_t *self, const mr_batch_t *batch, const mr_steps_output
 
 /* What goes on: the batch with the steps' output in place of its records. */
 static mr_status_t
-compose (processor_t *self, const mr_batch_t *batch, const mr_steps_output_t *output,
-         mr_batch_t *ret_result)
+compose (processor_t *self, const mr_batch_t *batch, const mr_steps_input_t *input,
+         const mr_steps_output_t *output, mr_batch_t *ret_result)
 {
     mr_batch_t result = *batch;
     result.records = output->records.data;
@@ -195,10 +248,11 @@ compose (processor_t *self, const mr_batch_t *batch, const mr_steps_output_t *ou
     result.offsets = output->records.offsets;
     result.count = output->records.count;
     result.filtered = batch->filtered + output->filtered;
-    result.dead = batch->dead + output->dead_count;
+    result.dead = batch->dead + output->dead_count + input->skip_count;
     result.config_hash = self->config_hash;
     mr_status_t status = MR_OK;
-    if (output->dead_count > 0) {
+    mr_batch_remove_section (&result, MR_SECTION_MARKS);
+    if (output->dead_count + input->skip_count > 0) {
         status = mr_batch_set_section (&result, MR_SECTION_DEAD, self->dead.data,
                                        (uint32_t)self->dead.size);
     }
@@ -226,14 +280,22 @@ handle (void *arg, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks)
     int64_t began_ns = mr_clock_mono_ns ();
     mr_records_t records = {
         .data = batch->records, .offsets = batch->offsets, .count = batch->count};
-    mr_steps_input_t input = {.records = &records};
+    uint32_t skip[MAX_MARKS];
+    mr_steps_input_t input = {
+        .records = &records,
+        .skip = skip,
+        .skip_count = read_marks (batch, skip),
+        .crumb = mr_stage_crumb (self->stage),
+        .crumb_base = mr_crumb_base (batch->origin, batch->seq),
+    };
     mr_steps_output_t output;
     tally_t tally;
     tally.count = 0;
     mr_batch_t result;
     if (mr_steps_run (self->steps, &input, &output) != MR_OK ||
         collect_dead (self, batch, &output, &tally) != MR_OK ||
-        compose (self, batch, &output, &result) != MR_OK) {
+        collect_marked (self, batch, &input, &tally) != MR_OK ||
+        compose (self, batch, &input, &output, &result) != MR_OK) {
         mr_log_error ("batch %llu: no memory", (unsigned long long)batch->seq);
         abort (); /* it is not lost: ingest still has it */
     }

@@ -230,7 +230,7 @@ run_json (mr_steps_t *self, const mr_steps_input_t *input, uint32_t first, uint3
     mr_json_open (self->json, &part);
     for (uint32_t i = first; i < end; i++) {
         if (input->crumb != NULL) {
-            *input->crumb = input->crumb_base + i;
+            atomic_store_explicit (input->crumb, input->crumb_base + i, memory_order_relaxed);
         }
         mr_json_record_t record;
         mr_status_t status = mr_json_next (self->json, self->spare, &record);
@@ -295,7 +295,7 @@ run_part (mr_steps_t *self, const mr_steps_input_t *input, uint32_t first, uint3
     mr_status_t status = MR_OK;
     for (uint32_t i = first; i < end && status == MR_OK; i++) {
         if (input->crumb != NULL) {
-            *input->crumb = input->crumb_base + i;
+            atomic_store_explicit (input->crumb, input->crumb_base + i, memory_order_relaxed);
         }
         status = run_line (self, input, i);
     }

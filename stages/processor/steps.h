@@ -22,6 +22,7 @@
 #include "common/base/status.h"
 #include "common/record/records.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -75,9 +76,9 @@ void mr_steps_dead_message (const mr_steps_dead_t *dead, char *ret_text, size_t 
 
 typedef struct mr_steps_input {
     const mr_records_t *records;
-    const uint32_t *skip;     /* indices, rising, of records that are not to be looked at; .. */
-    uint32_t skip_count;      /* .. they are neither in the output, nor dead, nor filtered */
-    volatile uint64_t *crumb; /* NULL, or set to crumb_base + i before record i is worked on */
+    const uint32_t *skip;    /* indices, rising, of records that are not to be looked at; .. */
+    uint32_t skip_count;     /* .. they are neither in the output, nor dead, nor filtered */
+    _Atomic uint64_t *crumb; /* NULL, or set to crumb_base + i before record i is worked on */
     uint64_t crumb_base;
 } mr_steps_input_t;
 

@@ -96,7 +96,7 @@ START_TEST (test_other_magics_versions_and_types_are_named)
     assert_u16_refused (4, 0, "version");
     assert_u16_refused (4, 2, "version");
     assert_u16_refused (6, 0, "type");
-    assert_u16_refused (6, 3, "type");
+    assert_u16_refused (6, 4, "type");
 }
 END_TEST
 

@@ -319,7 +319,7 @@ START_TEST (test_skipped_records_are_not_looked_at)
     mr_test_records_t batch;
     fill (&batch);
     static const uint32_t skip[] = {0, 2, 3, 50, 99};
-    volatile uint64_t crumb = 0;
+    _Atomic uint64_t crumb = 0;
     mr_steps_input_t input = {
         .records = &batch.view,
         .skip = skip,
@@ -409,7 +409,7 @@ START_TEST (test_a_debug_crash_kills_the_process_at_its_record)
     void *page =
         mmap (NULL, sizeof (uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert_ptr_ne (page, MAP_FAILED);
-    volatile uint64_t *crumb = page;
+    _Atomic uint64_t *crumb = page;
     pid_t child = fork ();
     ck_assert_int_ge (child, 0);
     if (child == 0) {

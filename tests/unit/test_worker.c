@@ -77,7 +77,7 @@ START_TEST (test_a_claimed_slot_says_who_has_it_and_a_released_one_is_gone)
     ck_assert_int_eq (info.state, MR_WORKER_DRAINING);
     struct stat st;
     ck_assert_int_eq (stat (path_of ("processor.1.lock"), &st), 0);
-    ck_assert_int_eq (st.st_size, 256);
+    ck_assert_int_eq (st.st_size, MR_WORKER_FILE_BYTES);
     ck_assert_uint_eq (st.st_mode & 0777, 0600);
 
     mr_worker_release (&worker);
