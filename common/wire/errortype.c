@@ -5,7 +5,8 @@
 // clang-format off
 static const mr_errortype_t rows[] = {
     {"record_too_long", "ingest", true,
-     "The record is longer than `max_record`; a dead letter keeps its first bytes"},    {"journal_full", "ingest", false,
+     "The record is longer than `max_record`; a dead letter keeps its first bytes"},
+    {"journal_full", "ingest", false,
      "The journal takes no batch now: no space, or an I/O error; producers wait"},
     {"journal_damaged", "ingest", false,
      "A batch that had to be sent again cannot be read from the journal; it is lost"},
@@ -18,7 +19,8 @@ static const mr_errortype_t rows[] = {
     {"parse_combined", "processor", true, "The line is not in the combined log format"},
     {"parse_common", "processor", true, "The line is not in the common log format"},
     {"set_failed", "processor", true, "A `set` step has no value, or no place to put it"},
-    {"rename_failed", "processor", true, "A `rename` step has no place to put the field"},    {"worker_crash", "processor", true,
+    {"rename_failed", "processor", true, "A `rename` step has no place to put the field"},
+    {"worker_crash", "processor", true,
      "Workers died while they worked on the record; it is not looked at again"},
     {"worker_hang", "processor", true,
      "Workers made no progress on the record and were killed; it is not looked at again"},

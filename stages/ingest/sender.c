@@ -1,61 +1,13 @@
 #include "stages/ingest/sender.h"
 
-#include "common/base/clock.h"
 #include "common/base/crashpoint.h"
 #include "common/base/log.h"
 #include "common/delivery/rebuild.h"
-#include "common/delivery/spool.h"
-#include "common/delivery/window.h"
-#include "common/runtime/worker.h"
-#include "common/wire/crumb.h"
+#include "stages/ingest/sender_private.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zmq.h>
-
-/* A word that stays SENT so long is pushed again though nobody said that it was lost: harmless, for
- * a claim takes one copy only, and it covers every way of dying that nobody saw. */
-#define RESEND_NS (30 * MR_NS_PER_S)
-
-enum {
-    NEVER_PUSHED = 0xffff, /* in pushed[]: by this process */
-    OWN_SLOT = 63,         /* ingest itself, in words of batches that its journal lost */
-    MAX_DEAD_SEEN = 64,
-};
-
-struct mr_sender {
-    mr_sender_options_t options;
-    mr_window_t *window;
-    char data_dir[PATH_MAX];
-    char run_dir[PATH_MAX];
-    uint64_t watermark; /* everything up to it is settled */
-    uint64_t top;       /* the last seq in the window */
-    uint64_t next;      /* the first that this process has not pushed yet */
-    uint32_t in_flight; /* seqs up to top that are not known to be settled */
-
-    uint64_t replay_at; /* [replay_at, replay_end) is looked through again */
-    uint64_t replay_end;
-    bool replay_all; /* push every SENT word in it; else those whose generation changed */
-
-    zmq_msg_t fresh;    /* the frame of fresh_seq, kept from sealing; others are read again */
-    uint64_t fresh_seq; /* 0: none */
-
-    uint16_t *pushed;  /* by seq % ring: generation when pushed, NEVER_PUSHED */
-    uint8_t *known;    /* by seq % ring: known to be settled */
-    uint8_t *attempts; /* by seq % ring: pushes, at most 255 */
-    uint64_t replayed;
-    int64_t progress_ns;               /* when the watermark last moved, or nothing was in flight */
-    uint64_t dead_seen[MAX_DEAD_SEEN]; /* incarnations whose death was acted on; a ring */
-    unsigned dead_count;
-};
-
-static size_t
-place (uint64_t seq)
-{
-    return (size_t)(seq % MR_WINDOW_RING);
-}
 
 /* ---- start ---- */
 
@@ -108,9 +60,9 @@ find_watermark (mr_sender_t *self)
     self->next = self->watermark + 1;
     for (uint64_t seq = self->next; seq <= self->top; seq++) {
         bool settled = mr_window_settled (self->window, seq);
-        self->known[place (seq)] = settled;
-        self->pushed[place (seq)] = NEVER_PUSHED;
-        self->attempts[place (seq)] = 1; /* an earlier life may have pushed it */
+        self->known[mr_sender_place (seq)] = settled;
+        self->pushed[mr_sender_place (seq)] = NEVER_PUSHED;
+        self->attempts[mr_sender_place (seq)] = 1; /* an earlier life may have pushed it */
         self->in_flight += settled ? 0 : 1;
     }
 }
@@ -217,21 +169,21 @@ mr_sender_replayed (const mr_sender_t *self)
 
 /* ---- settled batches ---- */
 
-static void
-learn (mr_sender_t *self, uint64_t seq)
+void
+mr_sender_learn (mr_sender_t *self, uint64_t seq)
 {
-    if (self->known[place (seq)] == 0 && mr_window_settled (self->window, seq)) {
-        self->known[place (seq)] = 1;
+    if (self->known[mr_sender_place (seq)] == 0 && mr_window_settled (self->window, seq)) {
+        self->known[mr_sender_place (seq)] = 1;
         self->in_flight--;
     }
 }
 
-static void
-advance (mr_sender_t *self)
+void
+mr_sender_advance (mr_sender_t *self)
 {
     uint64_t before = self->watermark;
     while (self->watermark < self->top && mr_window_settled (self->window, self->watermark + 1)) {
-        learn (self, self->watermark + 1);
+        mr_sender_learn (self, self->watermark + 1);
         self->watermark++;
     }
     if (self->watermark != before || self->in_flight == 0) {
@@ -246,8 +198,8 @@ void
 mr_sender_done (mr_sender_t *self, uint64_t seq)
 {
     if (seq > self->watermark && seq <= self->top) {
-        learn (self, seq);
-        advance (self);
+        mr_sender_learn (self, seq);
+        mr_sender_advance (self);
     }
 }
 
@@ -299,7 +251,7 @@ load_frame (mr_sender_t *self, uint64_t seq, uint8_t generation, zmq_msg_t *msg)
         return false;
     }
     memcpy (zmq_msg_data (msg), frame, bytes);
-    uint16_t attempt = (uint16_t)(self->attempts[place (seq)] + 1);
+    uint16_t attempt = (uint16_t)(self->attempts[mr_sender_place (seq)] + 1);
     if (attempt > 1 || generation > 0) {
         mr_batch_restamp (zmq_msg_data (msg), bytes, attempt, generation);
     }
@@ -337,12 +289,12 @@ push (mr_sender_t *self, uint64_t seq)
         }
     }
     MR_CRASH_POINT ("ingest.push.sent");
-    self->pushed[place (seq)] = word.generation;
-    if (self->attempts[place (seq)] > 0) {
+    self->pushed[mr_sender_place (seq)] = word.generation;
+    if (self->attempts[mr_sender_place (seq)] > 0) {
         self->replayed++;
     }
-    if (self->attempts[place (seq)] < UINT8_MAX) {
-        self->attempts[place (seq)]++;
+    if (self->attempts[mr_sender_place (seq)] < UINT8_MAX) {
+        self->attempts[mr_sender_place (seq)]++;
     }
     return PUSHED;
 }
@@ -352,7 +304,7 @@ wanted (const mr_sender_t *self, uint64_t seq)
 {
     mr_window_word_t word = mr_window_load (self->window, seq);
     return word.seq == seq && word.state == MR_WINDOW_SENT &&
-           (self->replay_all || self->pushed[place (seq)] != word.generation);
+           (self->replay_all || self->pushed[mr_sender_place (seq)] != word.generation);
 }
 
 /* One pass over what was pushed before. false: no room. */
@@ -404,9 +356,9 @@ mr_sender_add (mr_sender_t *self, uint64_t seq, void *msg)
     MR_CRASH_POINT ("ingest.window.sent");
     self->top = seq;
     self->in_flight++;
-    self->pushed[place (seq)] = NEVER_PUSHED;
-    self->known[place (seq)] = 0;
-    self->attempts[place (seq)] = 0;
+    self->pushed[mr_sender_place (seq)] = NEVER_PUSHED;
+    self->known[mr_sender_place (seq)] = 0;
+    self->attempts[mr_sender_place (seq)] = 0;
     if (self->fresh_seq == 0) {
         zmq_msg_init (&self->fresh);
         zmq_msg_move (&self->fresh, msg);
@@ -415,10 +367,8 @@ mr_sender_add (mr_sender_t *self, uint64_t seq, void *msg)
     zmq_msg_close (msg);
 }
 
-/* ---- loss ---- */
-
-static void
-start_replay (mr_sender_t *self, bool all)
+void
+mr_sender_replay_from_watermark (mr_sender_t *self, bool all)
 {
     bool running = self->replay_at < self->replay_end;
     self->replay_at = self->watermark + 1;
@@ -430,116 +380,6 @@ start_replay (mr_sender_t *self, bool all)
 void
 mr_sender_notice (mr_sender_t *self)
 {
-    advance (self);
-    start_replay (self, true);
-}
-
-/* Give free what dead exporters have claimed: asking for a lock that is held costs little. */
-static void
-settle_for_dead (mr_sender_t *self)
-{
-    bool asked[MR_WORKER_MAX_SLOTS + 1] = {false};
-    for (uint64_t seq = self->watermark + 1; seq <= self->top; seq++) {
-        mr_window_word_t word = mr_window_load (self->window, seq);
-        if (word.seq != seq || word.state != MR_WINDOW_CLAIMED || asked[word.slot]) {
-            continue;
-        }
-        asked[word.slot] = true;
-        if (word.slot == OWN_SLOT) {
-            mr_window_done (self->window, seq, OWN_SLOT); /* an earlier life died in give_up */
-            continue;
-        }
-        unsigned freed = 0;
-        mr_error_t err;
-        mr_status_t status =
-            mr_spool_settle_dead (self->data_dir, word.slot, self->window, &freed, &err);
-        if (status == MR_OK) {
-            mr_log_info ("settled for exporter.%u, which is dead: %u batches free again", word.slot,
-                         freed);
-        } else if (status != MR_AGAIN) {
-            mr_log_error ("cannot settle for exporter.%u: %s", word.slot, err.text);
-        }
-    }
-}
-
-/* Only while the batch is on its way; one death counts once, however often it is told. */
-void
-mr_sender_strike (mr_sender_t *self, const mr_strike_t *strike)
-{
-    mr_strike_t full = *strike;
-    uint64_t mask = (UINT64_C (1) << MR_CRUMB_SEQ_BITS) - 1;
-    full.seq = (self->top & ~mask) | (strike->seq & mask);
-    if (full.seq > self->top || full.seq <= self->watermark ||
-        mr_window_load (self->window, full.seq).state != MR_WINDOW_SENT ||
-        mr_strikes_known (self->options.strikes, &full)) {
-        return;
-    }
-    uint64_t words[MR_JOURNAL_NOTE_WORDS] = {full.seq, full.index, full.incarnation, full.evidence};
-    mr_error_t err;
-    if (mr_journal_note (self->options.journal, words, &err) != MR_OK) {
-        mr_log_warn ("a strike is not durable: %s", err.text);
-    }
-    mr_log_warn ("a worker %s at record %u of batch %llu",
-                 full.evidence == MR_EVIDENCE_CRASH  ? "crashed"
-                 : full.evidence == MR_EVIDENCE_HANG ? "hung"
-                                                     : "was killed",
-                 full.index, (unsigned long long)full.seq);
-    if (mr_strikes_add (self->options.strikes, &full)) {
-        mr_log_error ("record %u of batch %llu goes to the dead letters untouched", full.index,
-                      (unsigned long long)full.seq);
-    }
-}
-
-typedef struct dead_search {
-    mr_sender_t *sender;
-    bool found;
-} dead_search_t;
-
-static void
-look_for_dead (const mr_worker_info_t *info, void *arg)
-{
-    dead_search_t *search = arg;
-    mr_sender_t *self = search->sender;
-    if (info->alive || info->slot < 0) {
-        return;
-    }
-    for (unsigned i = 0; i < MAX_DEAD_SEEN; i++) {
-        if (self->dead_seen[i] == info->incarnation) {
-            return;
-        }
-    }
-    self->dead_seen[self->dead_count++ % MAX_DEAD_SEEN] = info->incarnation;
-    mr_log_info ("%s died; what it held is sent again", info->name);
-    mr_crumb_t crumb;
-    if (mr_crumb_unpack (info->traces.crumb, &crumb) &&
-        (int)crumb.origin == mr_stage_slot (self->options.stage)) {
-        mr_strike_t strike = {.seq = crumb.seq,
-                              .index = crumb.index,
-                              .incarnation = info->incarnation,
-                              .evidence = (uint32_t)info->traces.evidence};
-        mr_sender_strike (self, &strike);
-    }
-    search->found = true;
-}
-
-void
-mr_sender_tick (mr_sender_t *self, int64_t mono_ns)
-{
-    advance (self);
-    mr_strikes_forget (self->options.strikes, self->watermark);
-    settle_for_dead (self);
-    dead_search_t search = {.sender = self};
-    mr_error_t err;
-    if (mr_worker_each (self->run_dir, look_for_dead, &search, &err) != MR_OK) {
-        mr_log_warn ("%s", err.text);
-    }
-    for (uint64_t seq = self->watermark + 1; seq <= self->top; seq++) {
-        learn (self, seq);
-    }
-    bool stale = self->in_flight > 0 && mono_ns - self->progress_ns >= RESEND_NS;
-    if (stale) {
-        self->progress_ns = mono_ns;
-    }
-    start_replay (self, search.found || stale);
-    self->options.room (self->options.arg);
+    mr_sender_advance (self);
+    mr_sender_replay_from_watermark (self, true);
 }
