@@ -323,8 +323,10 @@ durable (void *arg, uint64_t seq)
         send_answer (self, &self->waiting[done], &answer);
         done++;
     }
-    self->waiting_count -= done;
-    memmove (self->waiting, self->waiting + done, self->waiting_count * sizeof *self->waiting);
+    if (done > 0) {
+        self->waiting_count -= done;
+        memmove (self->waiting, self->waiting + done, self->waiting_count * sizeof *self->waiting);
+    }
 }
 
 /* Duplicates, and questions for the last number, wait for nothing new: they are as durable as the

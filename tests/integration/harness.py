@@ -120,6 +120,15 @@ class Pipeline:
         return prefix + [os.path.join(self.bin, f"millrace-{stage}"), "-c", self.config,
                          "-n", slot or "0", *words]
 
+    def wait_for(self, fact, what):
+        """Like wait_for, but not beyond the death of a worker."""
+        def checked():
+            for name, process in self.workers.items():
+                code = process.poll()
+                assert code is None, f"{name} ended with {code}\n{self.complaints()}"
+            return fact()
+        return wait_for(checked, what)
+
     def spawn(self, name, *words, **options):
         """Start a worker and do not wait for it."""
         with open(os.path.join(self.folder, name + ".err"), "a", encoding="utf-8") as errors:
@@ -174,7 +183,7 @@ class Pipeline:
 
     def push(self, records, endpoint="pull"):
         """Send records through a PUSH socket of their own, which is closed when all are out."""
-        with self.socket(zmq.PUSH, endpoint, linger=DEADLINE_S * 1000) as sender:
+        with self.socket(zmq.PUSH, endpoint, linger=5000, sndtimeo=DEADLINE_S * 1000) as sender:
             for record in records:
                 sender.send(record)
 
@@ -209,7 +218,8 @@ class Pipeline:
             with contextlib.suppress(AssertionError):  # a line may be half written just now
                 return len(self.lines(path)) >= count
             return False
-        wait_for(enough, lambda: f"{len(self.lines(path))} of {count} lines\n{self.complaints()}")
+        self.wait_for(enough,
+                      lambda: f"{len(self.lines(path))} of {count} lines\n{self.complaints()}")
         assert len(self.lines(path)) == count
         return self.lines(path)
 
@@ -239,7 +249,7 @@ class Pipeline:
         def heard():
             self.events()
             return worker in self.seen and fact(self.seen[worker])
-        wait_for(heard, lambda: f"counters of {worker}: {self.seen.get(worker)}")
+        self.wait_for(heard, lambda: f"counters of {worker}: {self.seen.get(worker)}")
         return self.seen[worker]
 
     def settled(self):

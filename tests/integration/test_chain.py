@@ -152,7 +152,7 @@ def test_batches_fill_while_others_are_in_flight(make):
     with chain.socket(zmq.PUSH, "pull", sndhwm=0) as sender:
         for record in numbered(1, 1001):
             sender.send(record)
-        chain.counters("ingest.0", lambda c: c["ledger"]["received"] == 100)
+        chain.counters("ingest.0", lambda c: c["ledger"]["received"] > 0)
         chain.start("exporter.0", "processor.0")
         chain.wait_lines(1001)
         counters = chain.counters("ingest.0", lambda c: c["ledger"]["exported"] == 1001)
