@@ -123,6 +123,7 @@ take_signals (mr_stage_t *self, mr_error_t *err)
     sigaddset (&set, SIGHUP);
     sigprocmask (SIG_BLOCK, &set, NULL); /* before libzmq starts threads, which inherit it */
     signal (SIGPIPE, SIG_IGN);
+    signal (SIGXFSZ, SIG_IGN); /* a file at its limit is a full disk, not a reason to die */
     self->signal_fd = signalfd (-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return self->signal_fd >= 0 ? MR_OK : mr_error_errno (err, "signalfd");
 }

@@ -1,6 +1,7 @@
 """Workers come and go under load, by hand; a stopped sink holds producers back. Nothing is lost and
 nothing comes twice."""
 import os
+import resource
 import signal
 import threading
 
@@ -189,6 +190,21 @@ def test_a_second_sigterm_ends_a_worker_that_cannot_drain(make):
     chain.counters("ingest.0", lambda c: c["state"] == "draining")
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 1
+
+
+def test_a_full_disk_pauses_the_flow_and_nothing_is_torn_or_doubled(make):
+    chain = make()
+    chain.start_all()
+    exporter = chain.workers["exporter.0"].pid
+    resource.prlimit(exporter, resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
+    chain.push(numbered(1, 1000))
+    chain.wait_for(lambda: "trying again" in chain.complaints(), "a complaint")
+    assert f"cannot write {chain.out}" in chain.complaints()
+    lines = chain.lines()
+    assert len(b"\n".join(lines)) < 5000
+    resource.prlimit(exporter, resource.RLIMIT_FSIZE,
+                     (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert chain.wait_lines(1000) == numbered(1, 1000)
 
 
 class Flood:
