@@ -31,6 +31,7 @@ mr_plan_read (const mr_config_t *config, mr_plan_t *ret_plan, mr_error_t *err)
                 .restart_limit = (int)mr_config_number (launcher, "restart_limit"),
                 .restart_window_ms = mr_config_number (launcher, "restart_window"),
             },
+        .hang_ms = mr_config_number (launcher, "hang_timeout"),
     };
     const char *name = mr_config_text (pipeline, "name");
     snprintf (plan.name, sizeof plan.name, "%s", name != NULL ? name : "");

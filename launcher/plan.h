@@ -26,6 +26,7 @@ typedef struct mr_plan {
     int stage_count;
     mr_plan_stage_t stages[MR_PLAN_MAX_STAGES]; /* in the order of the flow; the monitor apart */
     mr_policy_limits_t limits;
+    int64_t hang_ms; /* of the watchdog */
 } mr_plan_t;
 
 /* MR_OK; MR_CONFIG: too many stages, or a path too long for a socket. */

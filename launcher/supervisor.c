@@ -302,6 +302,9 @@ run (supervisor_t *self)
         if (now_ns - self->scanned_ns >= SCAN_MS * MR_NS_PER_MS) {
             self->scanned_ns = now_ns;
             (void)mr_roster_scan (&self->roster);
+            for (int i = 0; i < self->roster.count; i++) {
+                mr_unit_watch_progress (self->roster.units[i], now_ns);
+            }
         }
         for (int i = 0; i < self->roster.count; i++) {
             mr_unit_tick (self->roster.units[i], now_ns);

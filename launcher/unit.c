@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/wire/crumb.h"
 #include "launcher/textfile.h"
 
 #include <signal.h>
@@ -332,6 +333,24 @@ mr_unit_tick (mr_unit_t *self, int64_t now_ns)
     }
     perform (self,
              mr_policy_step (&self->policy, &self->env->plan->limits, MR_POLICY_TICK, now_ns));
+}
+
+void
+mr_unit_watch_progress (mr_unit_t *self, int64_t now_ns)
+{
+    const mr_plan_t *plan = self->env->plan;
+    mr_worker_info_t info;
+    if (self->child.pidfd < 0 || mr_worker_read (plan->run_dir, self->name, &info, NULL) != MR_OK ||
+        !info.alive || !mr_watchdog_look (&self->watchdog, &info.traces, plan->hang_ms, now_ns)) {
+        return;
+    }
+    self->watchdog.since_ns = 0;
+    mr_error_t err;
+    if (mr_worker_accuse (plan->run_dir, self->name, info.incarnation, MR_EVIDENCE_HANG) == MR_OK &&
+        mr_child_signal (&self->child, plan->run_dir, self->name, SIGKILL, &err) == MR_OK) {
+        note (self, "killed", "%s made no progress on a batch for %lld s: killed", self->name,
+              (long long)(plan->hang_ms / 1000));
+    }
 }
 
 void

@@ -8,6 +8,7 @@
 #include "launcher/child.h"
 #include "launcher/plan.h"
 #include "launcher/policy.h"
+#include "launcher/watchdog.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,7 +46,8 @@ struct mr_unit {
     int64_t log_at;
     int last_code; /* how the last process ended; -1 with signal 0: unknown, or none did */
     int last_signal;
-    bool late;                         /* the present process was killed by us for being late */
+    bool late; /* the present process was killed by us for being late */
+    mr_watchdog_t watchdog;
     char reason[MR_UNIT_REASON_BYTES]; /* why the last process ended; "" */
 };
 
@@ -62,6 +64,9 @@ void mr_unit_tick (mr_unit_t *self, int64_t now_ns);
 
 /* A living holder of its lock was seen: watch that process, unless it is watched already. */
 void mr_unit_adopt (mr_unit_t *self);
+
+/* About once a second: kill it when it hangs, with the reason in its page. */
+void mr_unit_watch_progress (mr_unit_t *self, int64_t now_ns);
 
 /* SIGHUP, while it runs. */
 void mr_unit_reopen (mr_unit_t *self);

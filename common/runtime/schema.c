@@ -147,6 +147,9 @@ static const mr_option_t launcher[] = {
      .fallback = "30s", .help = "The time in which those deaths are counted"},
     {.key = "backoff_max", .type = MR_OPTION_DURATION, .min = 100, .max = HOUR,
      .fallback = "10s", .help = "The longest pause before a restart"},
+    {.key = "hang_timeout", .type = MR_OPTION_DURATION, .min = 1 * SECOND, .max = 24 * HOUR,
+     .fallback = "30s",
+     .help = "A worker that makes no progress on a batch for so long is killed"},
     {.key = NULL},
 };
 
