@@ -209,8 +209,14 @@ def test_a_killed_exporter_keeps_what_it_had_saved(make):
     chain.start("exporter.0", "metrics.0", "processor.0", "ingest.0")
     chain.push([b'{"service":"cart","level":"info"}'] * 50)
     chain.wait_lines(50)
-    path = os.path.join(chain.folder, "data", "exporter.0.totals")
-    wait_for(lambda: os.path.exists(path), "a checkpoint")
+    heard = []
+
+    def told():
+        heard.extend(event for topic, event in chain.events() if topic == "totals.exporter.0")
+        return heard and [s["value"] for s in heard[-1]["metrics"][0]["series"]] == [50]
+    wait_for(told, lambda: f"totals: {heard}")
+    chain.counters("exporter.0")  # each second totals are published, then saved, then these come
+    chain.counters("exporter.0")
     chain.workers["exporter.0"].kill()
     chain.workers.pop("exporter.0").wait()
     chain.start("exporter.0")
