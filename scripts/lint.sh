@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ $# -eq 0 ]; then
-    set -- includes size words format shell python cppcheck tidy
+    set -- includes size words format shell python docs cppcheck tidy
 fi
 failed=()
 for name in "$@"; do

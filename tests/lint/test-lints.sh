@@ -32,7 +32,7 @@ expect() {
 
 # The tree is clean to begin with, so that what fails below fails for its own reason.
 echo 'int mr_x;' >"$tree/common/base/x.c"
-for lint in includes size words format shell python; do
+for lint in includes size words format shell python docs; do
     "$tree/scripts/lint-$lint.sh" >"$tree/output" 2>&1 || {
         cat "$tree/output"
         echo "lint-$lint.sh fails on a clean tree"
@@ -79,6 +79,9 @@ expect shell scripts/bad.sh 'SC2086' <<<$'#!/bin/bash\nset -e\necho $1'
 expect shell scripts/bad.sh 'not executable' <<<$'#!/bin/bash\nset -e'
 expect python tests/bad.py 'bad.py:1' <<<'def'
 expect python tests/bad.py '#!/usr/bin/python3' <<<'#!/usr/bin/env python3'
+expect docs conf/bad.md 'leads nowhere: ../no.md' <<<'See [this](../no.md).'
+expect docs conf/bad.md 'no such heading: #nine' <<<$'# Ten\n\n[nine](#nine)'
+expect docs conf/bad.1 'WARNING: missing' <<<$'.TH\n.SH NAME'
 
 echo "lints: $count bad files tried, $failures failures"
 [ "$failures" -eq 0 ]

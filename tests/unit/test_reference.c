@@ -1,5 +1,6 @@
 /* What the documents say about the configuration is what the rows say. With MR_UPDATE_REFERENCE=1
- * (scripts/update-reference.sh) README's blocks are written instead of compared. */
+ * (scripts/update-reference.sh) the blocks of README and the man page are written instead of
+ * compared. */
 #include "common/runtime/config.h"
 #include "common/runtime/reference.h"
 #include "tests/support/suite.h"
@@ -141,43 +142,59 @@ slurp (const char *path)
 
 typedef mr_status_t generate_fn (mr_reference_format_t format, mr_buffer_t *out);
 
+/* A document with generated blocks, each between two lines: `opening`name`closing`. */
+typedef struct document {
+    const char *path;
+    const char *opening;
+    const char *closing;
+    mr_reference_format_t format;
+} document_t;
+
+static const document_t readme = {MR_SOURCE_DIR "/README.md", "<!-- ", " -->",
+                                  MR_REFERENCE_MARKDOWN};
+static const document_t man_page = {MR_SOURCE_DIR "/conf/millrace.ini.5", ".\\\" ", "",
+                                    MR_REFERENCE_MAN};
+
+typedef mr_status_t generate_fn (mr_reference_format_t format, mr_buffer_t *out);
+
 /* Compare the block between two markers with the output, or write it. */
 static void
-check_block (const char *name, generate_fn *generate)
+check_block (const document_t *document, const char *name, generate_fn *generate)
 {
-    static const char path[] = MR_SOURCE_DIR "/README.md";
-    char *text = slurp (path);
+    char *text = slurp (document->path);
     if (text == NULL) {
         return; /* a tree without documents */
     }
     char begin[64];
     char end[64];
-    snprintf (begin, sizeof begin, "<!-- %s:begin -->\n", name);
-    snprintf (end, sizeof end, "<!-- %s:end -->", name);
+    snprintf (begin, sizeof begin, "%s%s:begin%s\n", document->opening, name, document->closing);
+    snprintf (end, sizeof end, "%s%s:end%s\n", document->opening, name, document->closing);
     char *from = strstr (text, begin);
     char *to = from != NULL ? strstr (from, end) : NULL;
-    ck_assert_msg (to != NULL, "README.md lacks the markers %s ... %s", begin, end);
+    ck_assert_msg (to != NULL, "%s lacks the markers %s ... %s", document->path, begin, end);
     from += strlen (begin);
     mr_buffer_t out;
     mr_buffer_init (&out, 1 << 20);
-    ck_assert_int_eq (generate (MR_REFERENCE_MARKDOWN, &out), MR_OK);
+    ck_assert_int_eq (generate (document->format, &out), MR_OK);
     if (getenv ("MR_UPDATE_REFERENCE") != NULL) {
-        FILE *file = fopen (path, "w");
+        FILE *file = fopen (document->path, "w");
         ck_assert_ptr_nonnull (file);
         fprintf (file, "%.*s%.*s%s", (int)(from - text), text, (int)out.size, out.data, to);
         ck_assert_int_eq (fclose (file), 0);
     } else {
         ck_assert_msg (out.size == (size_t)(to - from) && memcmp (out.data, from, out.size) == 0,
-                       "README.md differs from the rows: run scripts/update-reference.sh");
+                       "%s differs from the rows: run scripts/update-reference.sh", document->path);
     }
     mr_buffer_release (&out);
     free (text);
 }
 
-START_TEST (test_readme_says_what_the_rows_say)
+START_TEST (test_documents_say_what_the_rows_say)
 {
-    check_block ("reference", mr_reference_options);
-    check_block ("errors", mr_reference_errors);
+    check_block (&readme, "reference", mr_reference_options);
+    check_block (&readme, "errors", mr_reference_errors);
+    check_block (&man_page, "reference", mr_reference_options);
+    check_block (&man_page, "errors", mr_reference_errors);
 }
 END_TEST
 
@@ -210,7 +227,7 @@ main (void)
         test_help_text_is_wrapped,
         test_a_full_buffer_is_reported,
         test_every_key_is_in_every_format_and_no_debug_row,
-        test_readme_says_what_the_rows_say,
+        test_documents_say_what_the_rows_say,
         test_every_configuration_that_is_shipped_is_right,
         NULL,
     };
