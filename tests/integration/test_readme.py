@@ -14,9 +14,10 @@ RECORDS = 1000
 
 
 def example(name):
-    with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as source:
-        found = re.search(rf"<!-- example: {re.escape(name)} -->\n```\w+\n(.*?)^```$", source.read(),
-                          re.DOTALL | re.MULTILINE)
+    readme = os.path.join(SOURCE, "README.md")
+    block = rf"<!-- example: {re.escape(name)} -->\n```\w+\n(.*?)^```$"
+    with open(readme, encoding="utf-8") as source:
+        found = re.search(block, source.read(), re.DOTALL | re.MULTILINE)
     assert found, f"README.md has no example {name}"
     return found.group(1)
 
