@@ -116,7 +116,9 @@ make_room (mr_registry_t *self)
     if (mr_life_add (life, &self->ended) == MR_SYSTEM) {
         return MR_SYSTEM;
     }
-    mr_ledger_add (&self->ended_ledger, &life->counters.ledger, false);
+    if (life->counters.has_ledger && mr_registry_is_latest (self, life)) {
+        mr_ledger_add (&self->ended_ledger, &life->counters.ledger, false);
+    }
     self->ended_latency.count += life->counters.latency.count;
     self->ended_latency.sum_ms += life->counters.latency.sum_ms;
     self->forgotten[self->forgotten_count++ % MR_REGISTRY_FORGOTTEN] =

@@ -189,9 +189,10 @@ add_latency (mr_latency_t *sum, const mr_latency_t *from, bool quantiles)
     }
 }
 
-/* What a worker had in flight stays in flight after its death, until its successor speaks. */
-static bool
-is_latest (const mr_registry_t *self, const mr_life_t *life)
+/* A ledger belongs to a journal, which outlives the lives of its worker: the latest one speaks for
+ * all, and after its death still does. */
+bool
+mr_registry_is_latest (const mr_registry_t *self, const mr_life_t *life)
 {
     const mr_stamp_t *own = &life->counters.stamp;
     for (size_t i = 0; i < self->life_count; i++) {
@@ -224,8 +225,8 @@ mr_registry_pipeline (const mr_registry_t *self, mr_pipeline_t *ret_pipeline)
     for (size_t i = 0; i < self->life_count; i++) {
         const mr_life_t *life = self->lives[i];
         bool lives = mr_registry_lives (self, life);
-        if (life->counters.has_ledger) {
-            mr_ledger_add (&sum.ledger, &life->counters.ledger, is_latest (self, life));
+        if (life->counters.has_ledger && mr_registry_is_latest (self, life)) {
+            mr_ledger_add (&sum.ledger, &life->counters.ledger, true);
         }
         if (life->counters.has_latency) {
             add_latency (&sum.latency, &life->counters.latency, lives || !living_only);

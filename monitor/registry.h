@@ -130,6 +130,9 @@ const mr_life_t *mr_registry_life (const mr_registry_t *self, const mr_worker_in
 /* Whether a lock file says that this life goes on. */
 bool mr_registry_lives (const mr_registry_t *self, const mr_life_t *life);
 
+/* Whether no later life of the same worker has told of its ledger. */
+bool mr_registry_is_latest (const mr_registry_t *self, const mr_life_t *life);
+
 /* Take in a life of the snapshot, as if its counters event had just come. */
 MR_CHECK mr_status_t mr_registry_restore (mr_registry_t *self, const json_t *counters,
                                           mr_error_t *err);
