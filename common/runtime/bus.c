@@ -15,6 +15,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#define MAX_DURATION_MS 1e15 /* beyond any clock */
+
 enum { MAX_OPERATIONS = 80, MAX_ERROR_TYPES = 64, SEND_HWM = 1000 };
 
 typedef struct error_total {
@@ -161,6 +163,10 @@ publish_event (mr_bus_t *self, mr_event_t *event)
 void
 mr_bus_success (mr_bus_t *self, const char *operation, double duration_ms, uint64_t count)
 {
+    if (!mr_event_is_name (operation) || !(duration_ms >= 0 && duration_ms < MAX_DURATION_MS)) {
+        self->failures++; /* nobody could read it */
+        return;
+    }
     operation_total_t *total = operation_of (self, operation);
     total->count++;
     total->records += count;
@@ -172,6 +178,10 @@ mr_bus_success (mr_bus_t *self, const char *operation, double duration_ms, uint6
 void
 mr_bus_error (mr_bus_t *self, const char *operation, const mr_failure_t *failure)
 {
+    if (!mr_event_is_name (operation) || !mr_event_is_name (failure->error_type)) {
+        self->failures++;
+        return;
+    }
     operation_total_t *total = operation_of (self, operation);
     total->errors++;
     error_of (total, failure->error_type)->count += failure->count;

@@ -64,21 +64,25 @@ is_name_byte (char c)
 }
 
 /* Names end in topics, file names and metric labels: a narrow alphabet keeps them harmless. */
+bool
+mr_event_is_name (const char *text)
+{
+    size_t bytes = 0;
+    while (bytes < MR_EVENT_NAME_BYTES && is_name_byte (text[bytes])) {
+        bytes++;
+    }
+    return bytes > 0 && bytes < MR_EVENT_NAME_BYTES && text[bytes] == '\0';
+}
+
 static mr_status_t
 read_name (const json_t *object, const char *key, char *ret_name, mr_error_t *err)
 {
     const json_t *value = json_object_get (object, key);
     const char *text = json_string_value (value);
-    size_t bytes = json_string_length (value);
-    if (text == NULL || bytes == 0 || bytes >= MR_EVENT_NAME_BYTES) {
+    if (text == NULL || !mr_event_is_name (text) || strlen (text) != json_string_length (value)) {
         return invalid (err, key);
     }
-    for (size_t i = 0; i < bytes; i++) {
-        if (!is_name_byte (text[i])) {
-            return invalid (err, key);
-        }
-    }
-    memcpy (ret_name, text, bytes + 1);
+    snprintf (ret_name, MR_EVENT_NAME_BYTES, "%s", text);
     return MR_OK;
 }
 

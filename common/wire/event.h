@@ -14,6 +14,7 @@
 #include "common/base/buffer.h"
 #include "common/base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,11 +46,15 @@ typedef struct mr_event {
     char sample[MR_EVENT_TEXT_BYTES];     /* error only; first bytes of a record; may be empty */
 } mr_event_t;
 
+/* Whether a text may be a domain, operation, error type or worker: 1 to 63 letters, digits, '_',
+ * '-' and '.'. */
+bool mr_event_is_name (const char *text);
+
 /* "success.processor.handle"; ret_topic: MR_EVENT_TOPIC_BYTES. */
 void mr_event_topic (const mr_event_t *event, char *ret_topic);
 
 /* Append the JSON object to `out`. Bytes of message and sample that are not UTF-8 become U+FFFD.
- * MR_INVALID, MR_SYSTEM: no room in `out`, which is as it was. */
+ * Names must be names. MR_INVALID, MR_SYSTEM: no room in `out`, which is as it was. */
 MR_CHECK mr_status_t mr_event_encode (const mr_event_t *event, mr_buffer_t *out);
 
 /* Parse a success or error event. Names are 1 to 63 letters, digits, '_', '-' and '.'; a message or
