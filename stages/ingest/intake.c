@@ -12,6 +12,7 @@
 #include <zmq.h>
 
 enum {
+    SETTLE_BATCHES = 64,      /* between two notes of the watermark, under load */
     RETRY_MS = 200,           /* between two tries of a journal that takes nothing */
     DEAD_SAMPLE_BYTES = 1024, /* of a record that is too long */
 };
@@ -343,12 +344,31 @@ mr_intake_turn_over (mr_intake_t *self)
     mr_intake_pump (self);
 }
 
+/* Note the watermark in the journal, let go of what is below it, and tell exporters, who wait for
+ * it before they use their own files again: often enough that those are still in memory. */
+static void
+settle (mr_intake_t *self)
+{
+    mr_error_t err;
+    uint64_t watermark = mr_sender_watermark (self->sender);
+    mr_status_t status = mr_journal_settle (self->journal, watermark, &err);
+    self->settled = watermark;
+    if (status == MR_OK) {
+        mr_sender_noted (self->sender, mr_journal_info (self->journal).watermark);
+    } else if (status != MR_AGAIN) {
+        mr_log_warn ("%s", err.text);
+    }
+}
+
 void
 mr_intake_done (mr_intake_t *self, const mr_control_t *done)
 {
     if (done->journal == mr_journal_info (self->journal).id) {
         mr_ledger_settled (self->ledger, done->exported, done->filtered, done->dead);
         mr_sender_done (self->sender, done->seq);
+        if (mr_sender_watermark (self->sender) - self->settled >= SETTLE_BATCHES) {
+            settle (self);
+        }
         mr_intake_pump (self);
     }
 }
@@ -373,14 +393,7 @@ void
 mr_intake_tick (mr_intake_t *self, int64_t mono_ns)
 {
     mr_sender_tick (self->sender, mono_ns);
-    mr_error_t err;
-    mr_status_t status =
-        mr_journal_settle (self->journal, mr_sender_watermark (self->sender), &err);
-    if (status == MR_OK) {
-        mr_sender_noted (self->sender, mr_journal_info (self->journal).watermark);
-    } else if (status != MR_AGAIN) {
-        mr_log_warn ("%s", err.text);
-    }
+    settle (self);
 }
 
 void

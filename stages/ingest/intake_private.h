@@ -29,6 +29,7 @@ struct mr_intake {
     int retry_timer;   /* 0: not running */
     uint64_t too_long; /* records in the present batch */
     bool enabled;      /* sources read */
+    uint64_t settled;  /* the watermark last noted */
     bool full;         /* the journal takes nothing now */
     bool refused;      /* a source wanted to hand in and was told to wait */
     int serve_timer;   /* 0: not running */
