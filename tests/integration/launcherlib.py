@@ -2,6 +2,7 @@
 
 The stages are fakes (tests/support/fake_stage.py) unless a test asks for the real ones.
 """
+import contextlib
 import json
 import os
 import re
@@ -73,13 +74,20 @@ class Chain:
                 found.append(int(entry))
         return found
 
+    def _kill_all(self):
+        """One round; true once there is nobody left to kill."""
+        pids = self._processes()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not pids
+
     def close(self):
         launcher = self.pids().get("launcher")
         if launcher and is_alive(launcher):  # first, or it would start the others again
             os.kill(launcher, signal.SIGKILL)
             wait_for(lambda: not is_alive(launcher), "the launcher is dead")
-        for pid in self._processes():
-            os.kill(pid, signal.SIGKILL)
+        wait_for(self._kill_all, "no process is left")
         for process in self.processes:
             process.kill()
             process.wait()
