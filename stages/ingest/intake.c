@@ -353,7 +353,9 @@ settle (mr_intake_t *self)
     uint64_t watermark = mr_sender_watermark (self->sender);
     mr_status_t status = mr_journal_settle (self->journal, watermark, &err);
     self->settled = watermark;
-    if (status == MR_OK) {
+    if (status == MR_OK && self->syncer != NULL) {
+        mr_syncer_wake (self->syncer); /* exporters hear of it when the disk has it */
+    } else if (status == MR_OK) {
         mr_sender_noted (self->sender, mr_journal_info (self->journal).watermark);
     } else if (status != MR_AGAIN) {
         mr_log_warn ("%s", err.text);

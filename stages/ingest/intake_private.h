@@ -29,7 +29,8 @@ struct mr_intake {
     int retry_timer;   /* 0: not running */
     uint64_t too_long; /* records in the present batch */
     bool enabled;      /* sources read */
-    uint64_t settled;  /* the watermark last noted */
+    uint64_t settled;  /* the watermark last given to the journal */
+    uint64_t noted;    /* with fsync: the one in it when the last sync ended */
     bool full;         /* the journal takes nothing now */
     bool refused;      /* a source wanted to hand in and was told to wait */
     int serve_timer;   /* 0: not running */
