@@ -13,7 +13,7 @@ known_operation (const char *stage)
 {
     static const char *const known[][2] = {
         {"ingest", "receive"},
-        {"exporter", "export"},
+        {"exporter", "spool"},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp (known[i][0], stage) == 0) {

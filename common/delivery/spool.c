@@ -352,7 +352,7 @@ mr_spool_append_metrics (mr_spool_t *self, const mr_spool_metrics_t *metrics, mr
     mr_seglog_entry_t entry = {
         .type = MR_SEGLOG_CONTROL,
         .flags = MR_SPOOL_METRICS,
-        .words = {metrics->sinks, metrics->count},
+        .words = {metrics->sink, metrics->count},
         .iov = &iov,
         .iov_count = 1,
     };

@@ -5,7 +5,7 @@
  * Frames of the log (common/base/seglog.h):
  *   data     payload: the batch frame as it came;
  *            words: journal, seq, exported, filtered, dead, attempt, config hash, created_ns
- *   control  flags MR_SPOOL_METRICS: payload: metric rows, NDJSON; words: sinks, rows
+ *   control  flags MR_SPOOL_METRICS: payload: metric rows, NDJSON; words: sink, rows
  * Each segment begins with the sums of all frames before it, for each journal.
  * One thread, apart from readers of their own. */
 #ifndef MR_COMMON_DELIVERY_SPOOL_H
@@ -42,7 +42,7 @@ enum {
 
 /* Words of a METRICS frame. */
 enum {
-    MR_SPOOL_WORD_SINKS, /* bit N: for sink N in the order of the configuration */
+    MR_SPOOL_WORD_SINK, /* for whom: hash of the sink's name */
     MR_SPOOL_WORD_ROWS,
 };
 
@@ -105,7 +105,7 @@ bool mr_spool_is_holding (const mr_spool_t *self);
 
 /* Rows that the exporter made itself. */
 typedef struct mr_spool_metrics {
-    uint64_t sinks; /* as MR_SPOOL_WORD_SINKS */
+    uint64_t sink; /* as MR_SPOOL_WORD_SINK */
     const char *rows;
     size_t bytes;
     uint32_t count;

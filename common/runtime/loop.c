@@ -8,6 +8,9 @@
 #include <string.h>
 #include <zmq.h>
 
+_Static_assert(MR_LOOP_IN == ZMQ_POLLIN && MR_LOOP_OUT == ZMQ_POLLOUT && MR_LOOP_ERR == ZMQ_POLLERR,
+               "events are handed through");
+
 typedef struct watch {
     int id; /* 0: removed, to be swept */
     mr_loop_ready_fn *fn;

@@ -9,6 +9,9 @@
 
 typedef struct mr_loop mr_loop_t;
 
+/* Events, as libzmq's ZMQ_POLLIN and so on. */
+enum { MR_LOOP_IN = 1, MR_LOOP_OUT = 2, MR_LOOP_ERR = 4 };
+
 typedef void mr_loop_ready_fn (void *arg, short revents); /* ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLERR */
 typedef void mr_loop_timer_fn (void *arg, int64_t mono_ns);
 

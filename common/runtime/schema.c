@@ -96,6 +96,16 @@ static const mr_option_t workers_only[] = {
     {.key = NULL},
 };
 
+static const mr_option_t exporter[] = {
+    WORKERS,
+    {.key = "spool_limit", .type = MR_OPTION_SIZE, .min = MIB, .max = 1024 * 1024 * MIB,
+     .fallback = "1GiB",
+     .help = "What may wait in the spool for a sink; then its `on_full` says what happens"},
+    {.key = "spool_segment", .type = MR_OPTION_SIZE, .min = 64 * KIB, .max = 256 * MIB,
+     .fallback = "16MiB", .help = "Size of one file of the spool"},
+    {.key = NULL},
+};
+
 static const mr_option_t metric[] = {
     {.key = "type", .type = MR_OPTION_CHOICE, .choices = "counter|histogram",
      .flags = MR_OPTION_REQUIRED, .help = "Count records, or the distribution of a field"},
@@ -125,6 +135,9 @@ static const mr_option_t sink[] = {
      .help = "Take only rows for which the expression is true"},
     {.key = "envelope", .type = MR_OPTION_BOOL, .fallback = "no",
      .help = "Add `_id` and `_ingested` to each record"},
+    {.key = "on_full", .type = MR_OPTION_CHOICE, .choices = "block|drop_oldest",
+     .fallback = "block",
+     .help = "At the spool limit: producers wait for this sink, or it loses the oldest rows"},
     {.key = "interval", .type = MR_OPTION_DURATION, .min = 100, .max = 24 * HOUR,
      .fallback = "10s", .help = "Metrics: how often the rows are written"},
     {.key = NULL},
@@ -158,7 +171,7 @@ static const mr_section_schema_t schema[] = {
     {"ingest", false, ingest, "Where records come in"},
     {"processor", false, processor, "Parsing, and steps that run in the order of the file"},
     {"metrics", false, workers_only, "The stage that computes the [metric NAME] sections"},
-    {"exporter", false, workers_only, "The stage that writes the [sink NAME] sections"},
+    {"exporter", false, exporter, "The stage that writes the [sink NAME] sections"},
     {"metric", true, metric, "A metric over the records that are left after the steps"},
     {"sink", true, sink, "Where records, metrics or dead letters go"},
     {"monitor", false, monitor, "The watcher: page, API, Prometheus"},

@@ -61,3 +61,10 @@ mr_stage_stamp (mr_stage_t *self, mr_buffer_t *json)
 {
     return mr_bus_stamp (self->bus, json);
 }
+
+void
+mr_stage_frame (mr_stage_t *self, const void **ret_frame, size_t *ret_bytes)
+{
+    *ret_frame = zmq_msg_data (&self->frame);
+    *ret_bytes = zmq_msg_size (&self->frame);
+}

@@ -110,6 +110,9 @@ uint64_t mr_stage_incarnation (const mr_stage_t *self);
 _Atomic uint64_t *mr_stage_crumb (mr_stage_t *self);
 const mr_stage_callbacks_t *mr_stage_callbacks (mr_stage_t *self);
 
+/* The frame of the batch that `handle` was given, as it came in; valid until it returns. */
+void mr_stage_frame (mr_stage_t *self, const void **ret_frame, size_t *ret_bytes);
+
 /* Whether a batch could be sent now: nothing is pending and some downstream worker has room. */
 bool mr_stage_room (mr_stage_t *self);
 

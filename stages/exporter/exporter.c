@@ -1,186 +1,171 @@
 #include "stages/exporter/exporter.h"
 
 #include "common/base/clock.h"
+#include "common/base/hash.h"
 #include "common/base/log.h"
-#include "common/runtime/worker.h"
-#include "stages/exporter/claims.h"
+#include "common/delivery/spool.h"
+#include "common/wire/jsontext.h"
 #include "stages/exporter/latency.h"
 #include "stages/exporter/metric_output.h"
-#include "stages/exporter/rows.h"
-#include "stages/exporter/sink.h"
+#include "stages/exporter/outputs.h"
+#include "stages/exporter/retention.h"
+#include "stages/exporter/windows.h"
 
-#include <limits.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { MAX_OUTPUTS = 64, RETRY_MS = 200 };
+enum { LOCK_WAIT_MS = 2000, DURABILITY_FSYNC = 1 };
 
-/* A sink and what it is given. */
-typedef struct output {
-    char operation[MR_WORKER_NAME_BYTES]; /* "export.<sink>" */
-    mr_rows_t rows;
-    mr_sink_t sink;
-} output_t;
+#define FAILING_SINK_NS (5 * MR_NS_PER_S) /* so long a stop waits for it */
 
 typedef struct exporter {
     mr_stage_t *stage;
-    output_t outputs[MAX_OUTPUTS];
-    int output_count;
+    mr_spool_t *spool;
+    mr_windows_t windows;
+    mr_retention_t retention;
     mr_metric_output_t *metrics;
+    mr_outputs_t *outputs;
     mr_latency_t latency;
-    mr_claims_t *claims;
-    uint64_t refused; /* stale copies */
+    uint64_t limit_bytes;
+    uint64_t segment_bytes;
+    uint64_t trimmed_at; /* end of the spool when it was last trimmed */
+    uint64_t refused;    /* stale copies */
+    uint64_t freed;      /* claims given back */
+    int64_t quiet_ns;    /* when nothing more could come; 0: not yet */
+    char waiting[256];   /* why no batch is taken; "" if they are */
 } exporter_t;
-
-static mr_rows_input_t
-input_of (const mr_config_section_t *section)
-{
-    return (mr_rows_input_t)mr_config_number (section, "input");
-}
-
-static bool
-is_file (const mr_config_section_t *section)
-{
-    return strcmp (mr_config_text (section, "type"), "file") == 0;
-}
-
-static mr_status_t
-init_rows (const mr_config_t *config, const mr_config_section_t *section, mr_rows_t *rows,
-           mr_error_t *err)
-{
-    mr_error_t why;
-    mr_status_t status = mr_rows_init (rows, input_of (section), mr_config_text (section, "match"),
-                                       mr_config_number (section, "envelope") != 0, &why);
-    if (status == MR_CONFIG) {
-        return mr_config_fault (config, mr_config_next (section, "match", NULL), err, "%s",
-                                why.text);
-    }
-    if (status != MR_OK) {
-        return mr_error_errno (err, "sink");
-    }
-    return MR_OK;
-}
-
-static mr_status_t
-check (const mr_config_t *config, mr_error_t *err)
-{
-    const mr_config_section_t *section = NULL;
-    while ((section = mr_config_next_section (config, "sink", section)) != NULL) {
-        mr_rows_t rows;
-        mr_status_t status = init_rows (config, section, &rows, err);
-        if (status != MR_OK) {
-            return status;
-        }
-        mr_rows_release (&rows);
-        mr_error_t why;
-        if (is_file (section) &&
-            mr_sink_path_check (mr_config_text (section, "path"), &why) != MR_OK) {
-            return mr_config_fault (config, mr_config_next (section, "path", NULL), err, "%s",
-                                    why.text);
-        }
-    }
-    return MR_OK;
-}
 
 static void
 destroy (void **self_p)
 {
     exporter_t *self = *self_p;
+    mr_outputs_destroy (&self->outputs);
     mr_metric_output_destroy (&self->metrics);
-    for (int i = 0; i < self->output_count; i++) {
-        self->outputs[i].sink.destroy (self->outputs[i].sink.self);
-        mr_rows_release (&self->outputs[i].rows);
-    }
-    mr_claims_destroy (&self->claims);
+    mr_retention_release (&self->retention);
+    mr_windows_close (&self->windows);
+    mr_spool_close (&self->spool);
     free (self);
     *self_p = NULL;
 }
 
-static mr_status_t
-open_sink (exporter_t *self, const mr_config_section_t *section, mr_sink_t *sink, mr_error_t *err)
+/* ---- why nothing is taken ---- */
+
+static void
+wait_because (exporter_t *self, const char *why)
 {
-    if (!is_file (section)) {
-        return mr_sink_stdout_new (sink, err);
+    if (strncmp (self->waiting, why, sizeof self->waiting - 1) != 0) {
+        snprintf (self->waiting, sizeof self->waiting, "%.255s", why);
+        mr_log_warn ("%s; producers wait", self->waiting);
     }
-    char path[PATH_MAX];
-    mr_status_t status =
-        mr_sink_path (mr_config_text (section, "path"), mr_stage_slot (self->stage), path, err);
-    return status == MR_OK ? mr_sink_file_new (path, sink, err) : status;
 }
 
-/* Rows of metrics are not made from single batches, but of the totals. */
-static mr_status_t
-add_metric_rows (exporter_t *self, const mr_config_section_t *section, output_t *output)
+static void
+go_on (exporter_t *self)
 {
-    if (output->rows.input != MR_ROWS_METRICS) {
-        return MR_OK;
+    if (self->waiting[0] != '\0') {
+        self->waiting[0] = '\0';
+        mr_log_info ("takes batches again");
     }
-    mr_metric_sink_t sink = {
-        .operation = output->operation,
-        .rows = &output->rows,
-        .sink = &output->sink,
-        .interval_ms = mr_config_number (section, "interval"),
+}
+
+static bool
+is_full (exporter_t *self)
+{
+    const char *sink = "";
+    if (!mr_outputs_full (self->outputs, self->limit_bytes, &sink)) {
+        return false;
+    }
+    char why[sizeof self->waiting];
+    snprintf (why, sizeof why, "spool full for sink %s", sink);
+    wait_because (self, why);
+    return true;
+}
+
+/* ---- the spool ---- */
+
+static void
+trim (exporter_t *self)
+{
+    uint64_t position = mr_outputs_position (self->outputs);
+    uint64_t folded = mr_metric_output_position (self->metrics);
+    self->trimmed_at = mr_seglog_end (mr_spool_log (self->spool));
+    mr_retention_trim (&self->retention, position < folded ? position : folded);
+}
+
+static void
+appended (exporter_t *self)
+{
+    mr_outputs_wake (self->outputs);
+    if (mr_seglog_end (mr_spool_log (self->spool)) - self->trimmed_at >= self->segment_bytes) {
+        trim (self);
+    }
+}
+
+static void
+append_rows (void *arg, const mr_spool_metrics_t *rows)
+{
+    exporter_t *self = arg;
+    if (is_full (self)) {
+        return;
+    }
+    mr_error_t err;
+    if (mr_spool_append_metrics (self->spool, rows, &err) != MR_OK) {
+        mr_log_warn ("rows of metrics are left out, the next ones make up for them: %s", err.text);
+        return;
+    }
+    appended (self);
+}
+
+/* ---- life ---- */
+
+static const mr_config_section_t *
+section (const exporter_t *self, const char *name)
+{
+    return mr_config_section (mr_stage_config (self->stage), name);
+}
+
+static mr_status_t
+open_spool (exporter_t *self, bool fsync, mr_error_t *err)
+{
+    mr_spool_options_t options = {
+        .data_dir = mr_config_text (section (self, "pipeline"), "data_dir"),
+        .slot = mr_stage_slot (self->stage),
+        .segment_bytes = self->segment_bytes,
+        .fsync = fsync,
+        .lock_wait_ms = LOCK_WAIT_MS,
     };
-    return mr_metric_output_add (self->metrics, &sink);
+    mr_status_t status = mr_spool_open (&options, &self->spool, err);
+    unsigned freed = 0;
+    if (status == MR_OK) {
+        status = mr_windows_open (&self->windows, options.data_dir, self->spool, &freed, err);
+    }
+    if (status == MR_OK) {
+        status = mr_retention_init (&self->retention, self->spool, &self->windows, err);
+    }
+    if (freed > 0) {
+        mr_log_info ("%u claims of an earlier life are free again", freed);
+        self->freed += freed;
+    }
+    return status;
 }
 
+/* Each sink of metrics has rows at its own interval. */
 static mr_status_t
-add_sinks (exporter_t *self, mr_error_t *err)
+add_metric_rows (exporter_t *self, mr_error_t *err)
 {
     const mr_config_t *config = mr_stage_config (self->stage);
-    const mr_config_section_t *section = NULL;
-    while ((section = mr_config_next_section (config, "sink", section)) != NULL) {
-        if (self->output_count == MAX_OUTPUTS - 1) {
-            mr_error_set (err, "%s:%d: more than %d sinks", mr_config_file (config),
-                          mr_config_section_line (section), MAX_OUTPUTS - 1);
-            return MR_CONFIG;
-        }
-        output_t *output = &self->outputs[self->output_count];
-        mr_status_t status = init_rows (config, section, &output->rows, err);
-        if (status != MR_OK) {
-            return status;
-        }
-        status = open_sink (self, section, &output->sink, err);
-        if (status != MR_OK) {
-            mr_rows_release (&output->rows);
-            return status;
-        }
-        snprintf (output->operation, sizeof output->operation, "export.%s",
-                  mr_config_section_name (section));
-        self->output_count++;
-        status = add_metric_rows (self, section, output);
-        if (status != MR_OK) {
-            return mr_error_errno (err, "sink");
+    const mr_config_section_t *sink = NULL;
+    while ((sink = mr_config_next_section (config, "sink", sink)) != NULL) {
+        const char *name = mr_config_section_name (sink);
+        if (mr_config_number (sink, "input") == MR_ROWS_METRICS &&
+            mr_metric_output_add (self->metrics, mr_hash64 (name, strlen (name)),
+                                  mr_config_number (sink, "interval")) != MR_OK) {
+            return mr_error_errno (err, "metrics");
         }
     }
     return MR_OK;
-}
-
-/* Dead letters are always kept, whatever the sinks are. */
-static mr_status_t
-add_dead_store (exporter_t *self, mr_error_t *err)
-{
-    output_t *output = &self->outputs[self->output_count];
-    char path[PATH_MAX];
-    const char *data_dir =
-        mr_config_text (mr_config_section (mr_stage_config (self->stage), "pipeline"), "data_dir");
-    int bytes =
-        snprintf (path, sizeof path, "%s/dead/%s.jsonl", data_dir, mr_stage_worker (self->stage));
-    if (bytes < 0 || bytes >= (int)sizeof path) {
-        mr_error_set (err, "data_dir is too long");
-        return MR_CONFIG;
-    }
-    mr_status_t status = mr_rows_init (&output->rows, MR_ROWS_DEAD, NULL, false, err);
-    if (status == MR_OK) {
-        status = mr_sink_file_new (path, &output->sink, err);
-    }
-    if (status == MR_OK) {
-        snprintf (output->operation, sizeof output->operation, "dead");
-        self->output_count++;
-    }
-    return status;
 }
 
 static mr_status_t
@@ -191,17 +176,25 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
         return mr_error_errno (err, "exporter");
     }
     self->stage = stage;
-    mr_status_t status = mr_metric_output_new (stage, &self->metrics, err);
+    self->limit_bytes = (uint64_t)mr_config_number (section (self, "exporter"), "spool_limit");
+    self->segment_bytes = (uint64_t)mr_config_number (section (self, "exporter"), "spool_segment");
+    bool fsync = mr_config_number (section (self, "ingest"), "durability") == DURABILITY_FSYNC;
+    mr_status_t status = open_spool (self, fsync, err);
     if (status == MR_OK) {
-        status = mr_claims_new (
-            mr_config_text (mr_config_section (mr_stage_config (stage), "pipeline"), "data_dir"),
-            &self->claims);
+        mr_metric_output_options_t options = {
+            .stage = stage,
+            .spool = self->spool,
+            .fsync = fsync,
+            .append = append_rows,
+            .arg = self,
+        };
+        status = mr_metric_output_new (&options, &self->metrics, err);
     }
     if (status == MR_OK) {
-        status = add_sinks (self, err);
+        status = add_metric_rows (self, err);
     }
     if (status == MR_OK) {
-        status = add_dead_store (self, err);
+        status = mr_outputs_new (stage, self->spool, fsync, &self->latency, &self->outputs, err);
     }
     if (status != MR_OK) {
         void *failed = self;
@@ -212,82 +205,63 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
     return MR_OK;
 }
 
-/* Offer the lines until the sink has them: behind us the pipeline fills up and producers wait. */
-static void
-deliver (exporter_t *self, output_t *output, const char *lines, size_t bytes)
-{
-    const mr_stage_callbacks_t *callbacks = mr_stage_callbacks (self->stage);
-    mr_error_t err;
-    for (int tries = 0; output->sink.write (output->sink.self, lines, bytes, &err) != MR_OK;
-         tries++) {
-        if (tries == 0) {
-            mr_log_error ("%s: %s; trying again until it works", output->operation, err.text);
-        }
-        mr_failure_t failure = {.error_type = "sink_write", .message = err.text};
-        callbacks->on_error (self->stage, output->operation, &failure);
-        nanosleep (&(struct timespec){.tv_nsec = RETRY_MS * MR_NS_PER_MS}, NULL);
-    }
-}
+/* ---- batches ---- */
 
-static void
-export_to (exporter_t *self, output_t *output, const mr_batch_t *batch)
-{
-    int64_t began_ns = mr_clock_mono_ns ();
-    const char *lines;
-    size_t bytes;
-    uint32_t count;
-    mr_status_t status = mr_rows_make (&output->rows, batch, &lines, &bytes, &count);
-    if (status != MR_OK) {
-        mr_log_error ("%s: batch %llu: %s", output->operation, (unsigned long long)batch->seq,
-                      status == MR_INVALID ? "a section is broken" : "no memory");
-        abort (); /* it is not lost: ingest still has it */
-    }
-    if (bytes == 0) {
-        return;
-    }
-    deliver (self, output, lines, bytes);
-    const mr_stage_callbacks_t *callbacks = mr_stage_callbacks (self->stage);
-    callbacks->on_success (self->stage, output->operation,
-                           (double)(mr_clock_mono_ns () - began_ns) / 1e6, count);
-}
-
-/* false: a stale copy of a batch that is exported, or will be, from another one. */
-static bool
-claim (exporter_t *self, const mr_batch_t *batch, mr_window_t **ret_window)
+static mr_status_t
+accept (exporter_t *self, const mr_stage_callbacks_t *callbacks, const mr_batch_t *batch)
 {
     mr_error_t err;
-    mr_status_t status = mr_claims_window (self->claims, batch, ret_window, &err);
+    mr_window_t *window = NULL;
+    bool released = false;
+    mr_status_t status =
+        mr_windows_find (&self->windows, self->spool, batch->origin, batch->journal, &window, &err);
+    if (status == MR_OK) {
+        mr_spool_offer_t offer = {.window = window, .batch = batch};
+        mr_stage_frame (callbacks->stage, &offer.frame, &offer.bytes);
+        status = mr_spool_accept (self->spool, &offer, &released, &err);
+    }
+    if (released) {
+        self->freed++;
+        mr_stage_notify_loss (callbacks->stage);
+    }
     if (status != MR_OK && status != MR_CLOSED) {
-        mr_log_error ("batch %llu: %s", (unsigned long long)batch->seq, err.text);
-        abort (); /* it is not lost: ingest still has it */
+        wait_because (self, err.text);
     }
-    return status == MR_OK && mr_window_claim (*ret_window, batch->seq, batch->generation,
-                                               (uint8_t)mr_stage_slot (self->stage));
+    return status;
 }
 
 static void
 handle (void *arg, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks)
 {
     exporter_t *self = arg;
-    mr_window_t *window = NULL;
-    if (!claim (self, batch, &window)) {
+    int64_t began_ns = mr_clock_mono_ns ();
+    if (is_full (self)) {
+        callbacks->on_later (callbacks->stage, batch);
+        return;
+    }
+    mr_status_t status = accept (self, callbacks, batch);
+    if (status == MR_CLOSED) {
         self->refused++;
         callbacks->on_refused (callbacks->stage, batch);
         return;
     }
-    int64_t began_ns = mr_clock_mono_ns ();
-    for (int i = 0; i < self->output_count; i++) {
-        export_to (self, &self->outputs[i], batch);
+    if (status != MR_OK) {
+        callbacks->on_later (callbacks->stage, batch);
+        return;
     }
-    if (mr_metric_output_batch (self->metrics, batch) != MR_OK) {
-        mr_log_error ("batch %llu: no memory for metrics", (unsigned long long)batch->seq);
-        abort (); /* it is not lost: ingest still has it */
+    go_on (self);
+    uint64_t end = mr_seglog_end (mr_spool_log (self->spool));
+    if (mr_metric_output_batch (self->metrics, batch, end) != MR_OK) {
+        mr_log_error ("batch %" PRIu64 ": no memory for metrics", batch->seq);
+        abort (); /* it is in the spool, from which the next life counts it */
     }
-    double ms = (double)(mr_clock_mono_ns () - began_ns) / 1e6;
-    callbacks->on_success (callbacks->stage, "export", ms, batch->count);
-    mr_latency_add (&self->latency, (double)(mr_clock_wall_ns () - batch->created_ns) / 1e6);
-    mr_window_done (window, batch->seq, (uint8_t)mr_stage_slot (self->stage));
+    callbacks->on_success (callbacks->stage, "spool",
+                           (double)(mr_clock_mono_ns () - began_ns) / 1e6, batch->count);
+    if (!mr_outputs_take_records (self->outputs)) {
+        mr_latency_add (&self->latency, (double)(mr_clock_wall_ns () - batch->created_ns) / 1e6);
+    }
     callbacks->on_handled (callbacks->stage, batch);
+    appended (self);
 }
 
 static void
@@ -295,18 +269,34 @@ tick (void *arg, int64_t mono_ns)
 {
     (void)mono_ns;
     exporter_t *self = arg;
-    for (int i = 0; i < self->output_count; i++) {
-        if (self->outputs[i].sink.tick != NULL) {
-            self->outputs[i].sink.tick (self->outputs[i].sink.self);
-        }
-    }
     mr_metric_output_tick (self->metrics);
+    mr_windows_refresh (&self->windows, self->spool);
+    trim (self);
+}
+
+/* ---- the end ---- */
+
+static void
+quiet (void *arg)
+{
+    exporter_t *self = arg;
+    self->quiet_ns = mr_clock_mono_ns ();
+    mr_metric_output_last_rows (self->metrics);
+}
+
+static bool
+drained (void *arg)
+{
+    exporter_t *self = arg;
+    bool given_up = self->quiet_ns != 0 && mr_clock_mono_ns () - self->quiet_ns > FAILING_SINK_NS;
+    return mr_outputs_drained (self->outputs, given_up);
 }
 
 static void
 finish (void *arg)
 {
     exporter_t *self = arg;
+    mr_outputs_publish (self->outputs);
     mr_metric_output_finish (self->metrics);
 }
 
@@ -314,27 +304,62 @@ static void
 reopen (void *arg)
 {
     exporter_t *self = arg;
-    for (int i = 0; i < self->output_count; i++) {
-        if (self->outputs[i].sink.reopen != NULL) {
-            self->outputs[i].sink.reopen (self->outputs[i].sink.self);
-        }
+    mr_outputs_reopen (self->outputs);
+}
+
+/* ---- counters ---- */
+
+static mr_status_t
+append_spool (const exporter_t *self, mr_buffer_t *json)
+{
+    mr_seglog_stats_t stats;
+    mr_seglog_stats (mr_spool_log (self->spool), &stats);
+    uint32_t count;
+    const mr_spool_sum_t *sums = mr_spool_sums (self->spool, &count);
+    mr_status_t status =
+        mr_buffer_printf (json,
+                          ",\"spool\":{\"bytes\":%" PRIu64 ",\"segments\":%" PRIu64
+                          ",\"torn_bytes\":%" PRIu64 ",\"journals\":[",
+                          stats.end - stats.first, stats.segments, stats.torn_bytes);
+    for (uint32_t i = 0; i < count && status == MR_OK; i++) {
+        status = mr_buffer_printf (
+            json,
+            "%s{\"journal\":\"%016" PRIx64 "\",\"max_seq\":%" PRIu64 ",\"batches\":%" PRIu64
+            ",\"exported\":%" PRIu64 ",\"filtered\":%" PRIu64 ",\"dead\":%" PRIu64 "}",
+            i > 0 ? "," : "", sums[i].journal, sums[i].max_seq, sums[i].batches, sums[i].exported,
+            sums[i].filtered, sums[i].dead);
     }
+    return status == MR_OK ? mr_buffer_append (json, "]}", 2) : status;
 }
 
 static mr_status_t
 counters (void *arg, mr_buffer_t *json)
 {
-    const exporter_t *self = arg;
-    return mr_latency_append (&self->latency, json);
+    exporter_t *self = arg;
+    mr_status_t status = mr_latency_append (&self->latency, json);
+    if (status == MR_OK) {
+        status = mr_buffer_printf (
+            json, ",\"refused\":%" PRIu64 ",\"freed\":%" PRIu64 ",\"waiting\":", self->refused,
+            self->freed);
+    }
+    if (status == MR_OK) {
+        status = mr_jsontext_string (json, self->waiting, strlen (self->waiting));
+    }
+    if (status == MR_OK) {
+        status = append_spool (self, json);
+    }
+    return status == MR_OK ? mr_outputs_append (self->outputs, json) : status;
 }
 
 const mr_stage_ops_t mr_exporter_ops = {
     .name = "exporter",
     .help = "Writes records, metrics and dead letters to the sinks.",
-    .check = check,
+    .check = mr_outputs_check,
     .create = create,
     .handle = handle,
     .tick = tick,
+    .quiet = quiet,
+    .drained = drained,
     .counters = counters,
     .reopen = reopen,
     .finish = finish,

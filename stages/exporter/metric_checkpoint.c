@@ -1,5 +1,6 @@
 #include "stages/exporter/metric_checkpoint.h"
 
+#include "common/base/crashpoint.h"
 #include "common/base/hash.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ typedef struct header {
     uint32_t version;
     uint64_t bytes;
     uint64_t data_hash;
+    mr_checkpoint_place_t place;
     uint64_t header_hash; /* of what stands before it */
 } header_t;
 
@@ -46,12 +48,14 @@ write_all (int fd, const void *data, size_t bytes)
 }
 
 mr_status_t
-mr_metric_checkpoint_save (const char *path, const mr_buffer_t *data, mr_error_t *err)
+mr_metric_checkpoint_save (const char *path, const mr_checkpoint_place_t *place,
+                           const mr_buffer_t *data, bool sync, mr_error_t *err)
 {
     header_t header = {
         .magic = MAGIC,
         .version = VERSION,
         .bytes = data->size,
+        .place = *place,
         .data_hash = mr_hash64 (data->data != NULL ? data->data : "", data->size),
     };
     header.header_hash = mr_hash64 (&header, offsetof (header_t, header_hash));
@@ -64,15 +68,18 @@ mr_metric_checkpoint_save (const char *path, const mr_buffer_t *data, mr_error_t
     if (fd < 0) {
         return mr_error_errno (err, "cannot make %s", temporary);
     }
-    bool written = write_all (fd, &header, sizeof header) && write_all (fd, data->data, data->size);
+    bool written = write_all (fd, &header, sizeof header) &&
+                   write_all (fd, data->data, data->size) && (!sync || fsync (fd) == 0);
     int failure = errno;
     bool closed = close (fd) == 0;
+    MR_CRASH_POINT ("checkpoint.save.written");
     if (!written || !closed || rename (temporary, path) != 0) {
         errno = written ? errno : failure;
         mr_status_t status = mr_error_errno (err, "cannot save %s", path);
         unlink (temporary);
         return status;
     }
+    MR_CRASH_POINT ("checkpoint.save.renamed");
     return MR_OK;
 }
 
@@ -86,8 +93,8 @@ invalid (mr_error_t *err, const char *what)
 }
 
 mr_status_t
-mr_metric_checkpoint_decode (const void *file, size_t bytes, const void **ret_data,
-                             size_t *ret_bytes, mr_error_t *err)
+mr_metric_checkpoint_decode (const void *file, size_t bytes, mr_checkpoint_t *ret_checkpoint,
+                             mr_error_t *err)
 {
     header_t header;
     if (bytes < sizeof header) {
@@ -111,8 +118,7 @@ mr_metric_checkpoint_decode (const void *file, size_t bytes, const void **ret_da
     if (header.data_hash != mr_hash64 (data, header.bytes)) {
         return invalid (err, "the content does not match its checksum");
     }
-    *ret_data = data;
-    *ret_bytes = header.bytes;
+    *ret_checkpoint = (mr_checkpoint_t){.place = header.place, .data = data, .bytes = header.bytes};
     return MR_OK;
 }
 
@@ -147,18 +153,21 @@ read_file (const char *path, mr_buffer_t *content, mr_error_t *err)
 }
 
 mr_status_t
-mr_metric_checkpoint_load (const char *path, mr_buffer_t *ret_data, mr_error_t *err)
+mr_metric_checkpoint_load (const char *path, mr_checkpoint_place_t *ret_place,
+                           mr_buffer_t *ret_data, mr_error_t *err)
 {
     mr_buffer_t content;
     mr_buffer_init (&content, MR_CHECKPOINT_MAX_BYTES + (1 << 20));
     mr_status_t status = read_file (path, &content, err);
-    const void *data;
-    size_t bytes;
+    mr_checkpoint_t checkpoint = {.bytes = 0};
     if (status == MR_OK) {
-        status = mr_metric_checkpoint_decode (content.data, content.size, &data, &bytes, err);
+        status = mr_metric_checkpoint_decode (content.data, content.size, &checkpoint, err);
     }
-    if (status == MR_OK && bytes > 0) {
-        status = mr_buffer_append (ret_data, data, bytes);
+    if (status == MR_OK && checkpoint.bytes > 0) {
+        status = mr_buffer_append (ret_data, checkpoint.data, checkpoint.bytes);
+    }
+    if (status == MR_OK) {
+        *ret_place = checkpoint.place;
     }
     mr_buffer_release (&content);
     return status;

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/seglog_reader.h"
 #include "common/runtime/metric_rules.h"
 #include "common/wire/event.h"
 #include "stages/exporter/metric_checkpoint.h"
@@ -20,19 +21,22 @@ enum {
     EVENT_ROOM = 512, /* for what stands in the event beside the metrics */
     REPEAT_TICKS = 5, /* totals that do not change are published this often */
     LEAST_SERIES = 16,
+    SAVE_BYTES = 64 << 20, /* of the spool, after which even unchanged totals are saved */
 };
 
 /* One sink's rows, on its own clock. */
 typedef struct outlet {
     mr_metric_output_t *output;
-    mr_metric_sink_t sink;
+    uint64_t sink;
     int timer;
-    bool failed; /* the last rows were not taken; said once */
 } outlet_t;
 
 struct mr_metric_output {
+    mr_metric_output_options_t options;
     mr_stage_t *stage;
     mr_metric_totals_t *totals;
+    mr_checkpoint_place_t folded;   /* the totals hold all frames below */
+    mr_checkpoint_place_t saved_at; /* the same of the checkpoint */
     outlet_t outlets[SINKS_MAX];
     int outlet_count;
     char path[PATH_MAX]; /* of the checkpoint */
@@ -79,14 +83,18 @@ set_aside (const mr_metric_output_t *self, const char *why)
 }
 
 static mr_status_t
-restore (mr_metric_output_t *self, mr_error_t *err)
+load (mr_metric_output_t *self, mr_error_t *err)
 {
     mr_buffer_clear (&self->text);
-    mr_status_t status = mr_metric_checkpoint_load (self->path, &self->text, err);
+    mr_checkpoint_place_t place = {.spool = 0};
+    mr_status_t status = mr_metric_checkpoint_load (self->path, &place, &self->text, err);
     if (status == MR_OK) {
         mr_totals_faults_t faults = {on_load_fault, self};
         status =
             mr_metric_totals_load (self->totals, self->text.data, self->text.size, &faults, err);
+    }
+    if (status == MR_OK) {
+        self->saved_at = place;
     }
     if (status == MR_INVALID) {
         set_aside (self, err->text);
@@ -95,10 +103,80 @@ restore (mr_metric_output_t *self, mr_error_t *err)
     return status == MR_CLOSED ? MR_OK : status;
 }
 
+static mr_status_t
+fold (mr_metric_output_t *self, const mr_batch_t *batch)
+{
+    const mr_section_t *section = mr_batch_section (batch, MR_SECTION_PARTIALS);
+    if (section == NULL) {
+        return MR_OK;
+    }
+    mr_error_t err;
+    mr_totals_faults_t faults = {on_fault, self};
+    mr_status_t status =
+        mr_metric_totals_fold (self->totals, section->data, section->bytes, &faults, &err);
+    if (status == MR_INVALID) {
+        mr_log_error ("batch %" PRIu64 ": %s; the metrics leave it out", batch->seq, err.text);
+        on_fault (self, "metric_refused", err.text, batch->count);
+        status = MR_OK;
+    }
+    return status;
+}
+
+static mr_status_t
+fold_frame (mr_metric_output_t *self, const mr_seglog_frame_t *frame)
+{
+    mr_batch_t batch;
+    mr_error_t err;
+    if (frame->type != MR_SEGLOG_DATA) {
+        return MR_OK;
+    }
+    if (mr_batch_decode (frame->payload, frame->payload_bytes, &batch, &err) != MR_OK) {
+        mr_log_error ("the frame at %" PRIu64 " of the spool: %s; the metrics leave it out",
+                      frame->position, err.text);
+        return MR_OK;
+    }
+    return fold (self, &batch);
+}
+
+/* Fold what is in the spool behind the checkpoint: what came in between the last save and the end
+ * of the last life, whatever that was. */
+static mr_status_t
+catch_up (mr_metric_output_t *self, mr_error_t *err)
+{
+    mr_seglog_t *log = mr_spool_log (self->options.spool);
+    bool same = self->saved_at.spool == mr_seglog_id (log);
+    self->folded.spool = mr_seglog_id (log);
+    mr_seglog_reader_options_t options = {
+        .dir = mr_spool_dir (self->options.spool),
+        .position = same ? self->saved_at.position : mr_seglog_first (log),
+    };
+    self->folded.position = options.position;
+    mr_seglog_reader_t *reader = NULL;
+    mr_status_t status = mr_seglog_reader_new (&options, &reader, err);
+    while (status == MR_OK) {
+        mr_seglog_frame_t frame;
+        unsigned count;
+        status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
+        if (status == MR_OK) {
+            status = fold_frame (self, &frame);
+            self->folded.position = frame.next;
+        }
+    }
+    mr_seglog_reader_destroy (&reader);
+    return status == MR_AGAIN ? MR_OK : status;
+}
+
+static bool
+worth_saving (const mr_metric_output_t *self)
+{
+    return self->saved != self->totals->changes || self->saved_at.spool != self->folded.spool ||
+           self->folded.position - self->saved_at.position > SAVE_BYTES;
+}
+
 static void
 save (mr_metric_output_t *self)
 {
-    if (self->saved == self->totals->changes) {
+    if (!worth_saving (self)) {
         return;
     }
     mr_error_t err;
@@ -106,10 +184,12 @@ save (mr_metric_output_t *self)
     mr_buffer_clear (&self->text);
     mr_status_t status = mr_metric_totals_save (self->totals, &self->text);
     if (status == MR_OK) {
-        status = mr_metric_checkpoint_save (self->path, &self->text, &err);
+        status = mr_metric_checkpoint_save (self->path, &self->folded, &self->text,
+                                            self->options.fsync, &err);
     }
     if (status == MR_OK) {
         self->saved = self->totals->changes;
+        self->saved_at = self->folded;
         self->save_failed = false;
         return;
     }
@@ -150,13 +230,15 @@ make_totals (mr_metric_output_t *self, mr_error_t *err)
 }
 
 mr_status_t
-mr_metric_output_new (mr_stage_t *stage, mr_metric_output_t **ret_output, mr_error_t *err)
+mr_metric_output_new (const mr_metric_output_options_t *options, mr_metric_output_t **ret_output,
+                      mr_error_t *err)
 {
     mr_metric_output_t *self = calloc (1, sizeof *self);
     if (self == NULL) {
         return mr_error_errno (err, "metrics");
     }
-    self->stage = stage;
+    self->options = *options;
+    self->stage = options->stage;
     self->most = UINT32_MAX;
     mr_buffer_init (&self->rows, ROWS_LIMIT);
     mr_buffer_init (&self->text, MR_CHECKPOINT_MAX_BYTES);
@@ -165,13 +247,16 @@ mr_metric_output_new (mr_stage_t *stage, mr_metric_output_t **ret_output, mr_err
         status = make_totals (self, err);
     }
     if (status == MR_OK) {
-        status = restore (self, err);
+        status = load (self, err);
+    }
+    self->saved = status == MR_OK ? self->totals->changes : 0;
+    if (status == MR_OK) {
+        status = catch_up (self, err);
     }
     if (status != MR_OK) {
         mr_metric_output_destroy (&self);
         return status;
     }
-    self->saved = self->totals->changes;
     self->published = UINT64_MAX;
     *ret_output = self;
     return MR_OK;
@@ -196,59 +281,42 @@ mr_metric_output_destroy (mr_metric_output_t **self_p)
 
 /* ---- rows ---- */
 
-/* They are cumulative: rows that a sink does not take now are made up for by the next ones. */
+/* They are cumulative: rows that the spool does not take now are made up for by the next ones. */
 static void
-write_rows (outlet_t *outlet)
+append_rows (outlet_t *outlet)
 {
     mr_metric_output_t *self = outlet->output;
-    const mr_stage_callbacks_t *callbacks = mr_stage_callbacks (self->stage);
-    int64_t began_ns = mr_clock_mono_ns ();
-    mr_error_t err;
-    mr_error_set (&err, "no memory");
-    const char *lines;
-    size_t bytes = 0;
-    uint32_t count;
     mr_buffer_clear (&self->rows);
-    mr_status_t status = mr_metric_rows (self->totals, mr_stage_worker (self->stage),
-                                         mr_clock_wall_ns (), &self->rows);
-    if (status == MR_OK) {
-        status = mr_rows_select (outlet->sink.rows, &self->rows, &lines, &bytes, &count);
-    }
-    if (status == MR_OK && bytes == 0) {
+    if (mr_metric_rows (self->totals, mr_stage_worker (self->stage), mr_clock_wall_ns (),
+                        &self->rows) != MR_OK) {
+        mr_log_error ("the rows of the metrics are too many, or there is no memory");
         return;
     }
-    if (status == MR_OK) {
-        status = outlet->sink.sink->write (outlet->sink.sink->self, lines, bytes, &err);
+    mr_spool_metrics_t rows = {
+        .sink = outlet->sink, .rows = self->rows.data, .bytes = self->rows.size};
+    for (size_t i = 0; i < self->rows.size; i++) {
+        rows.count += self->rows.data[i] == '\n';
     }
-    if (status == MR_OK) {
-        outlet->failed = false;
-        callbacks->on_success (self->stage, outlet->sink.operation,
-                               (double)(mr_clock_mono_ns () - began_ns) / 1e6, count);
-        return;
+    if (rows.count > 0) {
+        self->options.append (self->options.arg, &rows);
     }
-    if (!outlet->failed) {
-        mr_log_error ("%s: %s; the next rows make up for it", outlet->sink.operation, err.text);
-    }
-    outlet->failed = true;
-    mr_failure_t failure = {.error_type = "sink_write", .message = err.text};
-    callbacks->on_error (self->stage, outlet->sink.operation, &failure);
 }
 
 static void
 on_interval (void *arg, int64_t mono_ns)
 {
     (void)mono_ns;
-    write_rows (arg);
+    append_rows (arg);
 }
 
 mr_status_t
-mr_metric_output_add (mr_metric_output_t *self, const mr_metric_sink_t *sink)
+mr_metric_output_add (mr_metric_output_t *self, uint64_t sink, int64_t interval_ms)
 {
     MR_ASSERT (self->outlet_count < SINKS_MAX);
     outlet_t *outlet = &self->outlets[self->outlet_count];
-    *outlet = (outlet_t){.output = self, .sink = *sink};
+    *outlet = (outlet_t){.output = self, .sink = sink};
     outlet->timer =
-        mr_loop_timer (mr_stage_loop (self->stage), (int)sink->interval_ms, on_interval, outlet);
+        mr_loop_timer (mr_stage_loop (self->stage), (int)interval_ms, on_interval, outlet);
     if (outlet->timer == 0) {
         return MR_SYSTEM;
     }
@@ -310,22 +378,20 @@ publish (mr_metric_output_t *self)
 /* ---- what happens ---- */
 
 mr_status_t
-mr_metric_output_batch (mr_metric_output_t *self, const mr_batch_t *batch)
+mr_metric_output_batch (mr_metric_output_t *self, const mr_batch_t *batch, uint64_t position)
 {
-    const mr_section_t *section = mr_batch_section (batch, MR_SECTION_PARTIALS);
-    if (section == NULL) {
-        return MR_OK;
-    }
-    mr_error_t err;
-    mr_totals_faults_t faults = {on_fault, self};
-    mr_status_t status =
-        mr_metric_totals_fold (self->totals, section->data, section->bytes, &faults, &err);
-    if (status == MR_INVALID) {
-        mr_log_error ("batch %" PRIu64 ": %s; the metrics leave it out", batch->seq, err.text);
-        on_fault (self, "metric_refused", err.text, batch->count);
-        status = MR_OK;
-    }
+    mr_status_t status = fold (self, batch);
+    self->folded.position = position;
     return status;
+}
+
+uint64_t
+mr_metric_output_position (const mr_metric_output_t *self)
+{
+    bool saved = self->saved == self->totals->changes && self->saved_at.spool == self->folded.spool;
+    return saved                                        ? self->folded.position
+           : self->saved_at.spool == self->folded.spool ? self->saved_at.position
+                                                        : 0;
 }
 
 void
@@ -339,11 +405,16 @@ mr_metric_output_tick (mr_metric_output_t *self)
 }
 
 void
+mr_metric_output_last_rows (mr_metric_output_t *self)
+{
+    for (int i = 0; i < self->outlet_count; i++) {
+        append_rows (&self->outlets[i]);
+    }
+}
+
+void
 mr_metric_output_finish (mr_metric_output_t *self)
 {
     save (self);
     publish (self);
-    for (int i = 0; i < self->outlet_count; i++) {
-        write_rows (&self->outlets[i]);
-    }
 }

@@ -43,11 +43,10 @@ check_content (const void *data, size_t bytes)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t bytes)
 {
-    const void *content;
-    size_t content_bytes;
+    mr_checkpoint_t checkpoint;
     mr_error_t err;
-    if (mr_metric_checkpoint_decode (data, bytes, &content, &content_bytes, &err) == MR_OK) {
-        MR_FUZZ_CHECK (content_bytes == bytes - MR_CHECKPOINT_HEADER_BYTES);
+    if (mr_metric_checkpoint_decode (data, bytes, &checkpoint, &err) == MR_OK) {
+        MR_FUZZ_CHECK (checkpoint.bytes == bytes - MR_CHECKPOINT_HEADER_BYTES);
     }
     if (bytes > MR_CHECKPOINT_HEADER_BYTES) {
         check_content (data + MR_CHECKPOINT_HEADER_BYTES, bytes - MR_CHECKPOINT_HEADER_BYTES);

@@ -115,7 +115,7 @@ def test_exporters_scale_up_and_down_under_load(make):
     with Load(chain) as load:
         load.more()
         chain.start("exporter.1")
-        chain.counters("exporter.1", lambda c: c["operations"].get("export", {}).get("count"))
+        chain.counters("exporter.1", lambda c: c["operations"].get("spool", {}).get("count"))
         chain.stop("exporter.0")
         load.more()
         chain.start("exporter.0", "exporter.2")
@@ -198,8 +198,8 @@ def test_a_full_disk_pauses_the_flow_and_nothing_is_torn_or_doubled(make):
     exporter = chain.workers["exporter.0"].pid
     resource.prlimit(exporter, resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
     chain.push(numbered(1, 1000))
-    chain.wait_for(lambda: "trying again" in chain.complaints(), "a complaint")
-    assert f"cannot write {chain.out}" in chain.complaints()
+    chain.wait_for(lambda: "producers wait" in chain.complaints(), "a complaint")
+    assert "exporter.0.spool: no space for a frame" in chain.complaints()
     lines = chain.lines()
     assert len(b"\n".join(lines)) < 5000
     resource.prlimit(exporter, resource.RLIMIT_FSIZE,

@@ -10,7 +10,7 @@ from launcherlib import wait_for
 from monitorlib import STAGES, Monitor
 
 OPERATIONS = {"ingest": "receive", "processor": "handle", "metrics": "handle",
-              "exporter": "export"}
+              "exporter": "spool"}
 REQUESTS = {"metric": "requests", "type": "counter", "help": "Requests by service",
             "series": [{"labels": {"service": 'a"\\\n'}, "value": 7}]}
 LATENCY = {"metric": "latency", "type": "histogram", "help": "",

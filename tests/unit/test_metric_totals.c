@@ -228,10 +228,14 @@ reload (const mr_metric_totals_t *totals, const char *text, told_t *told)
     mr_buffer_t saved;
     mr_buffer_init (&saved, 1 << 20);
     mr_error_t err = {{0}};
+    const mr_checkpoint_place_t place = {.spool = 17, .position = 4711};
+    mr_checkpoint_place_t found = {.spool = 0};
     ck_assert_int_eq (mr_metric_totals_save (totals, &saved), MR_OK);
-    ck_assert_int_eq (mr_metric_checkpoint_save (path, &saved, &err), MR_OK);
+    ck_assert_int_eq (mr_metric_checkpoint_save (path, &place, &saved, true, &err), MR_OK);
     mr_buffer_clear (&saved);
-    ck_assert_msg (mr_metric_checkpoint_load (path, &saved, &err) == MR_OK, "%s", err.text);
+    ck_assert_msg (mr_metric_checkpoint_load (path, &found, &saved, &err) == MR_OK, "%s", err.text);
+    ck_assert_uint_eq (found.spool, place.spool);
+    ck_assert_uint_eq (found.position, place.position);
     mr_metric_totals_t *loaded = make_totals (text);
     mr_totals_faults_t faults = {note, told};
     ck_assert_int_eq (mr_metric_totals_load (loaded, saved.data, saved.size, &faults, &err), MR_OK);
@@ -297,29 +301,26 @@ START_TEST (test_every_broken_checkpoint_is_refused)
     char file[1024];
     mr_error_t err;
     mr_buffer_t data;
+    mr_checkpoint_place_t place = {.spool = 1};
     mr_buffer_init (&data, 1 << 16);
     snprintf (path, sizeof path, "%s/exporter.7.totals", mr_test_dir ());
-    ck_assert_int_eq (mr_metric_checkpoint_load (path, &data, &err), MR_CLOSED);
+    ck_assert_int_eq (mr_metric_checkpoint_load (path, &place, &data, &err), MR_CLOSED);
     ck_assert_int_eq (mr_metric_totals_save (totals, &data), MR_OK);
-    ck_assert_int_eq (mr_metric_checkpoint_save (path, &data, &err), MR_OK);
+    ck_assert_int_eq (mr_metric_checkpoint_save (path, &place, &data, false, &err), MR_OK);
     int fd = open (path, O_RDONLY);
     ssize_t bytes = read (fd, file, sizeof file);
     close (fd);
     ck_assert_int_gt (bytes, MR_CHECKPOINT_HEADER_BYTES);
-    const void *content;
-    size_t content_bytes;
+    mr_checkpoint_t checkpoint;
     for (size_t i = 0; i < (size_t)bytes; i++) {
-        ck_assert_int_eq (mr_metric_checkpoint_decode (file, i, &content, &content_bytes, &err),
+        ck_assert_int_eq (mr_metric_checkpoint_decode (file, i, &checkpoint, &err), MR_INVALID);
+        file[i] ^= 1;
+        ck_assert_int_eq (mr_metric_checkpoint_decode (file, (size_t)bytes, &checkpoint, &err),
                           MR_INVALID);
         file[i] ^= 1;
-        ck_assert_int_eq (
-            mr_metric_checkpoint_decode (file, (size_t)bytes, &content, &content_bytes, &err),
-            MR_INVALID);
-        file[i] ^= 1;
     }
-    ck_assert_int_eq (
-        mr_metric_checkpoint_decode (file, (size_t)bytes, &content, &content_bytes, &err), MR_OK);
-    ck_assert_uint_eq (content_bytes, data.size);
+    ck_assert_int_eq (mr_metric_checkpoint_decode (file, (size_t)bytes, &checkpoint, &err), MR_OK);
+    ck_assert_uint_eq (checkpoint.bytes, data.size);
     mr_buffer_release (&data);
     mr_metric_totals_destroy (&loaded);
     mr_metric_totals_destroy (&totals);
@@ -330,8 +331,10 @@ START_TEST (test_a_checkpoint_that_cannot_be_written_says_so_and_leaves_the_old_
 {
     mr_buffer_t data;
     mr_error_t err;
+    mr_checkpoint_place_t place = {.spool = 1};
     mr_buffer_init (&data, 1 << 16);
-    ck_assert_int_eq (mr_metric_checkpoint_save ("/proc/none/x.totals", &data, &err), MR_SYSTEM);
+    ck_assert_int_eq (mr_metric_checkpoint_save ("/proc/none/x.totals", &place, &data, true, &err),
+                      MR_SYSTEM);
     ck_assert_ptr_nonnull (strstr (err.text, "/proc/none/x.totals"));
     mr_buffer_release (&data);
 }

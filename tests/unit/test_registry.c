@@ -14,7 +14,7 @@ START_TEST (test_all_operations_of_the_chain_are_there_before_any_event)
     ck_assert_str_eq (sum.items[0].key, "ingest.receive");
     ck_assert_str_eq (sum.items[1].key, "processor.handle");
     ck_assert_str_eq (sum.items[2].key, "metrics.handle");
-    ck_assert_str_eq (sum.items[3].key, "exporter.export");
+    ck_assert_str_eq (sum.items[3].key, "exporter.spool");
     mr_tallies_release (&sum);
     mr_registry_destroy (&registry);
 }

@@ -27,22 +27,108 @@ make_folder (void)
     snprintf (folder, sizeof folder, "%.200s", mr_test_dir ());
 }
 
-static mr_sink_t
+/* A sink and what a cursor would hold of it. */
+typedef struct held {
+    mr_sink_t sink;
+    mr_cursor_state_t committed;
+} held_t;
+
+static mr_status_t
+open_sink (held_t *held, mr_error_t *err)
+{
+    mr_status_t status = held->sink.open (held->sink.self, &held->committed, true, err);
+    if (status == MR_OK) {
+        held->sink.place (held->sink.self, &held->committed);
+    }
+    return status;
+}
+
+static held_t
+make_sink (const char *file)
+{
+    held_t held = {.committed = {.spool = 0}};
+    mr_error_t err = {{0}};
+    ck_assert_int_eq (mr_sink_file_new (path_of (file), &held.sink, &err), MR_OK);
+    return held;
+}
+
+static held_t
 new_sink (const char *file)
 {
-    mr_sink_t sink = {0};
+    held_t held = make_sink (file);
     mr_error_t err = {{0}};
-    mr_status_t status = mr_sink_file_new (path_of (file), &sink, &err);
-    ck_assert_msg (status == MR_OK, "%s", err.text);
-    return sink;
+    ck_assert_msg (open_sink (&held, &err) == MR_OK, "%s", err.text);
+    return held;
+}
+
+static mr_status_t
+try_write (held_t *held, const char *lines, mr_error_t *err)
+{
+    struct iovec iov = {.iov_base = (char *)(uintptr_t)lines, .iov_len = strlen (lines)};
+    return held->sink.write (held->sink.self, &iov, 1, err);
+}
+
+/* Written, but not committed. */
+static void
+write_only (held_t *held, const char *lines)
+{
+    mr_error_t err = {{0}};
+    ck_assert_msg (try_write (held, lines, &err) == MR_OK, "%s", err.text);
 }
 
 static void
-write_all (const mr_sink_t *sink, const char *lines)
+write_all (held_t *held, const char *lines)
+{
+    write_only (held, lines);
+    held->sink.place (held->sink.self, &held->committed);
+}
+
+static void
+close_sink (held_t *held)
+{
+    held->sink.close (held->sink.self);
+}
+
+static void
+destroy_sink (held_t *held)
+{
+    close_sink (held);
+    held->sink.destroy (held->sink.self);
+}
+
+/* As a life after kill -9: what was not committed is only in the file. */
+static void
+start_over (held_t *held)
 {
     mr_error_t err = {{0}};
-    mr_status_t status = sink->write (sink->self, lines, strlen (lines), &err);
-    ck_assert_msg (status == MR_OK, "%s", err.text);
+    close_sink (held);
+    ck_assert_msg (open_sink (held, &err) == MR_OK, "%s", err.text);
+}
+
+/* As the pump does when the sink says that it moved. */
+static void
+look_after (held_t *held)
+{
+    if (held->sink.moved (held->sink.self)) {
+        start_over (held);
+    }
+}
+
+static void
+put (const char *file, const char *text)
+{
+    FILE *out = fopen (path_of (file), "a");
+    ck_assert_ptr_nonnull (out);
+    ck_assert_int_ge (fputs (text, out), 0);
+    ck_assert_int_eq (fclose (out), 0);
+}
+
+static void
+move_file (const char *from, const char *to)
+{
+    char old[PATH_MAX];
+    snprintf (old, sizeof old, "%s", path_of (from));
+    ck_assert_int_eq (rename (old, path_of (to)), 0);
 }
 
 static void
@@ -60,77 +146,190 @@ assert_holds (const char *file, const char *text)
 START_TEST (test_lines_are_appended_to_what_is_there)
 {
     make_folder ();
-    mr_sink_t sink = new_sink ("a/b/out.jsonl"); /* parents are made */
-    write_all (&sink, "one\n");
-    write_all (&sink, "two\nthree\n");
-    sink.destroy (sink.self);
+    held_t held = new_sink ("a/b/out.jsonl"); /* parents are made */
+    write_all (&held, "one\n");
+    write_all (&held, "two\nthree\n");
+    destroy_sink (&held);
     struct stat st;
     ck_assert_int_eq (stat (path_of ("a/b/out.jsonl"), &st), 0);
     ck_assert_uint_eq (st.st_mode & 07777 & ~0640U, 0);
-    sink = new_sink ("a/b/out.jsonl");
-    write_all (&sink, "four\n");
+    held = new_sink ("a/b/out.jsonl");
+    write_all (&held, "four\n");
     assert_holds ("a/b/out.jsonl", "one\ntwo\nthree\nfour\n");
-    sink.destroy (sink.self);
+    destroy_sink (&held);
+}
+END_TEST
+
+START_TEST (test_a_line_that_somebody_left_open_is_ended_first)
+{
+    make_folder ();
+    put ("out.jsonl", "half a line");
+    held_t held = new_sink ("out.jsonl");
+    write_all (&held, "one\n");
+    assert_holds ("out.jsonl", "half a line\none\n");
+    destroy_sink (&held);
 }
 END_TEST
 
 START_TEST (test_a_file_that_was_moved_away_is_left_alone)
 {
     make_folder ();
-    mr_sink_t sink = new_sink ("out.jsonl");
-    write_all (&sink, "one\n");
-    sink.tick (sink.self); /* nothing happened */
-    char moved[PATH_MAX];
-    snprintf (moved, sizeof moved, "%s", path_of ("old.jsonl"));
-    ck_assert_int_eq (rename (path_of ("out.jsonl"), moved), 0);
-    sink.tick (sink.self);
-    write_all (&sink, "two\n");
+    held_t held = new_sink ("out.jsonl");
+    write_all (&held, "one\n");
+    look_after (&held); /* nothing happened */
+    move_file ("out.jsonl", "old.jsonl");
+    look_after (&held);
+    assert_holds ("out.jsonl", "");
+    write_all (&held, "two\n");
     assert_holds ("old.jsonl", "one\n");
     assert_holds ("out.jsonl", "two\n");
     ck_assert_int_eq (unlink (path_of ("out.jsonl")), 0);
-    sink.tick (sink.self);
-    write_all (&sink, "three\n");
+    look_after (&held);
+    write_all (&held, "three\n");
     assert_holds ("out.jsonl", "three\n");
-    sink.destroy (sink.self);
-}
-END_TEST
-
-START_TEST (test_reopening_begins_a_new_file_at_once)
-{
-    make_folder ();
-    mr_sink_t sink = new_sink ("out.jsonl");
-    write_all (&sink, "one\n");
-    char moved[PATH_MAX];
-    snprintf (moved, sizeof moved, "%s", path_of ("old.jsonl"));
-    ck_assert_int_eq (rename (path_of ("out.jsonl"), moved), 0);
-    sink.reopen (sink.self);
-    assert_holds ("out.jsonl", "");
-    write_all (&sink, "two\n");
-    assert_holds ("out.jsonl", "two\n");
-    assert_holds ("old.jsonl", "one\n");
-    sink.destroy (sink.self);
+    destroy_sink (&held);
 }
 END_TEST
 
 START_TEST (test_a_path_that_is_gone_for_a_while_is_tried_again)
 {
     make_folder ();
-    mr_sink_t sink = new_sink ("d/out.jsonl");
+    held_t held = new_sink ("d/out.jsonl");
+    close_sink (&held);
     ck_assert_int_eq (unlink (path_of ("d/out.jsonl")), 0);
     ck_assert_int_eq (rmdir (path_of ("d")), 0);
-    FILE *file = fopen (path_of ("d"), "w"); /* in its way */
-    ck_assert_ptr_nonnull (file);
-    (void)fclose (file);
-    sink.reopen (sink.self);
+    put ("d", ""); /* in its way */
     mr_error_t err;
-    ck_assert_int_eq (sink.write (sink.self, "one\n", 4, &err), MR_AGAIN);
+    ck_assert_int_eq (open_sink (&held, &err), MR_AGAIN);
     ck_assert_ptr_nonnull (strstr (err.text, folder));
     ck_assert_int_eq (unlink (path_of ("d")), 0);
-    write_all (&sink, "one\n");
+    ck_assert_int_eq (open_sink (&held, &err), MR_OK);
+    write_all (&held, "one\n");
     assert_holds ("d/out.jsonl", "one\n");
-    sink.destroy (sink.self);
+    destroy_sink (&held);
 }
 END_TEST
+
+/* ---- what was written and not committed ---- */
+
+START_TEST (test_what_was_written_before_a_crash_is_not_written_again)
+{
+    static const char lines[] = "two\nthree\nfour\n";
+    for (size_t cut = 0; cut < sizeof lines; cut++) { /* the crash came after so many bytes */
+        make_folder ();
+        held_t held = new_sink ("out.jsonl");
+        write_all (&held, "one\n");
+        char written[sizeof lines];
+        snprintf (written, sizeof written, "%.*s", (int)cut, lines);
+        put ("out.jsonl", written);
+        start_over (&held);
+        write_all (&held, "two\n");
+        write_all (&held, "three\nfour\n");
+        write_all (&held, "five\n");
+        assert_holds ("out.jsonl", "one\ntwo\nthree\nfour\nfive\n");
+        ck_assert_int_ne (access (path_of ("out.jsonl.torn"), F_OK), 0);
+        destroy_sink (&held);
+    }
+}
+END_TEST
+
+START_TEST (test_bytes_that_are_not_due_are_moved_aside)
+{
+    make_folder ();
+    held_t held = new_sink ("out.jsonl");
+    write_all (&held, "one\n");
+    write_only (&held, "two\nthrough\nfour\n");
+    start_over (&held);
+    write_all (&held, "two\nthree\n");
+    assert_holds ("out.jsonl", "one\ntwo\nthree\n");
+    assert_holds ("out.jsonl.torn", "through\nfour\n");
+    destroy_sink (&held);
+}
+END_TEST
+
+START_TEST (test_bytes_behind_which_nothing_is_due_are_moved_aside)
+{
+    make_folder ();
+    held_t held = new_sink ("out.jsonl");
+    write_all (&held, "one\n");
+    put ("out.jsonl", "mine\n");
+    start_over (&held);
+    mr_error_t err;
+    ck_assert_int_eq (held.sink.settle (held.sink.self, &err), MR_OK);
+    assert_holds ("out.jsonl", "one\n");
+    assert_holds ("out.jsonl.torn", "mine\n");
+    write_all (&held, "two\n");
+    assert_holds ("out.jsonl", "one\ntwo\n");
+    destroy_sink (&held);
+}
+END_TEST
+
+START_TEST (test_what_others_write_meanwhile_stays)
+{
+    make_folder ();
+    held_t held = new_sink ("out.jsonl");
+    write_all (&held, "one\n");
+    put ("out.jsonl", "mine\n");
+    write_all (&held, "two\n");
+    start_over (&held);
+    write_all (&held, "three\n");
+    assert_holds ("out.jsonl", "one\nmine\ntwo\nthree\n");
+    destroy_sink (&held);
+}
+END_TEST
+
+START_TEST (test_a_file_moved_away_before_the_commit_is_found_by_its_inode)
+{
+    make_folder ();
+    held_t held = new_sink ("out.jsonl");
+    write_all (&held, "one\n");
+    write_only (&held, "two\n");
+    close_sink (&held);
+    move_file ("out.jsonl", "out.jsonl.1");
+    put ("out.jsonl", ""); /* as logrotate's `create` does */
+    start_over (&held);
+    ck_assert (!held.sink.moved (held.sink.self)); /* its end is not compared yet */
+    write_all (&held, "two\n");
+    assert_holds ("out.jsonl.1", "one\ntwo\n");
+    ck_assert (held.sink.moved (held.sink.self));
+    start_over (&held);
+    write_all (&held, "three\n");
+    assert_holds ("out.jsonl.1", "one\ntwo\n");
+    assert_holds ("out.jsonl", "three\n");
+    destroy_sink (&held);
+}
+END_TEST
+
+START_TEST (test_another_file_at_the_path_keeps_what_it_holds)
+{
+    make_folder ();
+    held_t held = new_sink ("out.jsonl");
+    write_all (&held, "one\ntwo\n");
+    close_sink (&held);
+    put ("new.jsonl", "theirs\n");
+    move_file ("new.jsonl", "out.jsonl");
+    start_over (&held);
+    write_all (&held, "three\n");
+    assert_holds ("out.jsonl", "theirs\nthree\n");
+    destroy_sink (&held);
+}
+END_TEST
+
+START_TEST (test_a_file_that_somebody_cut_goes_on_at_its_end)
+{
+    make_folder ();
+    held_t held = new_sink ("out.jsonl");
+    write_all (&held, "one\ntwo\n");
+    close_sink (&held);
+    ck_assert_int_eq (truncate (path_of ("out.jsonl"), 0), 0);
+    start_over (&held);
+    write_all (&held, "three\n");
+    assert_holds ("out.jsonl", "three\n");
+    destroy_sink (&held);
+}
+END_TEST
+
+/* ---- the disk ---- */
 
 /* A file may grow to `bytes` from now on. */
 static void
@@ -144,21 +343,22 @@ START_TEST (test_a_full_disk_never_leaves_a_torn_line)
 {
     make_folder ();
     signal (SIGXFSZ, SIG_IGN);
-    mr_sink_t sink = new_sink ("out.jsonl");
-    write_all (&sink, "123456789\n");
+    held_t held = new_sink ("out.jsonl");
+    write_all (&held, "123456789\n");
     for (rlim_t room = 10; room < 30; room++) { /* the write ends somewhere in three lines */
         limit_file (room);
         mr_error_t err;
-        ck_assert_int_eq (sink.write (sink.self, "abcdef\nghi\n12345678\n", 20, &err), MR_AGAIN);
+        ck_assert_int_eq (try_write (&held, "abcdef\nghi\n12345678\n", &err), MR_AGAIN);
         ck_assert_ptr_nonnull (strstr (err.text, "out.jsonl"));
         limit_file (RLIM_INFINITY);
         assert_holds ("out.jsonl", "123456789\n");
+        start_over (&held);
     }
     limit_file (30);
-    write_all (&sink, "abcdef\nghi\n12345678\n");
+    write_all (&held, "abcdef\nghi\n12345678\n");
     limit_file (RLIM_INFINITY);
     assert_holds ("out.jsonl", "123456789\nabcdef\nghi\n12345678\n");
-    sink.destroy (sink.self);
+    destroy_sink (&held);
 }
 END_TEST
 
@@ -200,8 +400,6 @@ START_TEST (test_checking_a_path_makes_nothing)
     ck_assert_ptr_nonnull (strstr (err.text, "is not a file"));
     ck_assert_int_eq (mr_sink_path_check ("/dev/null/out.jsonl", &err), MR_CONFIG);
     ck_assert_ptr_nonnull (strstr (err.text, "/dev/null is not a directory"));
-    mr_sink_t sink;
-    ck_assert_int_eq (mr_sink_file_new ("/dev/null/out.jsonl", &sink, &err), MR_CONFIG);
 }
 END_TEST
 
@@ -210,9 +408,16 @@ main (void)
 {
     const TTest *const tests[] = {
         test_lines_are_appended_to_what_is_there,
+        test_a_line_that_somebody_left_open_is_ended_first,
         test_a_file_that_was_moved_away_is_left_alone,
-        test_reopening_begins_a_new_file_at_once,
         test_a_path_that_is_gone_for_a_while_is_tried_again,
+        test_what_was_written_before_a_crash_is_not_written_again,
+        test_bytes_that_are_not_due_are_moved_aside,
+        test_bytes_behind_which_nothing_is_due_are_moved_aside,
+        test_what_others_write_meanwhile_stays,
+        test_a_file_moved_away_before_the_commit_is_found_by_its_inode,
+        test_another_file_at_the_path_keeps_what_it_holds,
+        test_a_file_that_somebody_cut_goes_on_at_its_end,
         test_a_full_disk_never_leaves_a_torn_line,
         test_each_exporter_has_a_path_of_its_own,
         test_checking_a_path_makes_nothing,

@@ -1,0 +1,217 @@
+#include "common/delivery/cursor.h"
+
+#include "common/base/bootid.h"
+#include "common/base/crashpoint.h"
+#include "common/base/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CURSOR_MAGIC UINT64_C (0x31524f5352554352) /* "RCURSOR1" */
+
+enum { CURSOR_VERSION = 1, SLOT_BYTES = 512, READ_TRIES = 100 };
+
+typedef struct slot {
+    uint64_t magic;
+    uint64_t version;
+    uint64_t number; /* of the commit, from 1 */
+    mr_cursor_state_t state;
+    char boot_id[MR_BOOT_ID_BYTES];
+    uint64_t check; /* hash of all before */
+} slot_t;
+
+typedef union cell {
+    slot_t slot;
+    uint8_t bytes[SLOT_BYTES];
+} cell_t;
+
+typedef struct layout {
+    cell_t cells[2];
+} layout_t;
+
+_Static_assert(sizeof (slot_t) <= SLOT_BYTES, "a slot has a fixed size");
+
+struct mr_cursor {
+    layout_t *map;
+    slot_t last; /* as committed */
+    char boot_id[MR_BOOT_ID_BYTES];
+};
+
+void
+mr_cursor_dir (const char *data_dir, int slot, char *ret_path)
+{
+    int bytes = snprintf (ret_path, PATH_MAX, "%s/exporter.%d.cursors", data_dir, slot);
+    MR_ASSERT (bytes > 0 && bytes < PATH_MAX); /* the configuration bounds data_dir */
+}
+
+static bool
+is_whole (const slot_t *slot)
+{
+    return slot->magic == CURSOR_MAGIC && slot->version == CURSOR_VERSION &&
+           slot->check == mr_hash64 (slot, offsetof (slot_t, check));
+}
+
+static bool
+is_blank (const layout_t *layout)
+{
+    static const layout_t zeros;
+    return memcmp (layout, &zeros, sizeof zeros) == 0;
+}
+
+/* The newer whole slot. MR_CLOSED: nothing was ever committed; MR_INVALID: neither is whole. */
+static mr_status_t
+choose (const layout_t *layout, slot_t *ret_slot)
+{
+    const slot_t *best = NULL;
+    for (int i = 0; i < 2; i++) {
+        const slot_t *slot = &layout->cells[i].slot;
+        if (is_whole (slot) && (best == NULL || slot->number > best->number)) {
+            best = slot;
+        }
+    }
+    if (best == NULL) {
+        return is_blank (layout) ? MR_CLOSED : MR_INVALID;
+    }
+    *ret_slot = *best;
+    return MR_OK;
+}
+
+static mr_status_t
+broken (const char *path, mr_error_t *err)
+{
+    mr_error_set (err,
+                  "the cursor %s is broken or of another version; restore it, or remove it to go "
+                  "on with what comes next",
+                  path);
+    return MR_INVALID;
+}
+
+static mr_status_t
+map_file (const char *path, layout_t **ret_map, mr_error_t *err)
+{
+    int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        return mr_error_errno (err, "cannot open the cursor %s", path);
+    }
+    struct stat st;
+    int failed = fstat (fd, &st);
+    if (failed == 0 && st.st_size < (off_t)sizeof (layout_t)) {
+        failed = posix_fallocate (fd, 0, (off_t)sizeof (layout_t));
+        errno = failed != 0 ? failed : errno;
+    }
+    void *map = failed != 0
+                    ? MAP_FAILED
+                    : mmap (NULL, sizeof (layout_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    int error = errno;
+    close (fd);
+    errno = error;
+    if (map == MAP_FAILED) {
+        return mr_error_errno (err, "cannot map the cursor %s", path);
+    }
+    *ret_map = map;
+    return MR_OK;
+}
+
+mr_status_t
+mr_cursor_open (const char *path, mr_cursor_t **ret_cursor, mr_error_t *err)
+{
+    mr_cursor_t *self = calloc (1, sizeof *self);
+    if (self == NULL) {
+        return mr_error_errno (err, "cursor");
+    }
+    mr_boot_id (self->boot_id);
+    mr_status_t status = map_file (path, &self->map, err);
+    if (status == MR_OK) {
+        status = choose (self->map, &self->last);
+    }
+    if (status == MR_INVALID) {
+        status = broken (path, err);
+    }
+    if (status != MR_OK && status != MR_CLOSED) {
+        mr_cursor_close (&self);
+        return status;
+    }
+    *ret_cursor = self;
+    return MR_OK;
+}
+
+void
+mr_cursor_close (mr_cursor_t **self_p)
+{
+    mr_cursor_t *self = *self_p;
+    if (self != NULL) {
+        if (self->map != NULL) {
+            munmap (self->map, sizeof (layout_t));
+        }
+        free (self);
+        *self_p = NULL;
+    }
+}
+
+const mr_cursor_state_t *
+mr_cursor_state (const mr_cursor_t *self)
+{
+    return &self->last.state;
+}
+
+bool
+mr_cursor_same_boot (const mr_cursor_t *self)
+{
+    return memcmp (self->last.boot_id, self->boot_id, sizeof self->boot_id) == 0;
+}
+
+void
+mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state)
+{
+    slot_t slot;
+    memset (&slot, 0, sizeof slot);
+    slot.magic = CURSOR_MAGIC;
+    slot.version = CURSOR_VERSION;
+    slot.number = self->last.number + 1;
+    slot.state = *state;
+    memcpy (slot.boot_id, self->boot_id, sizeof slot.boot_id);
+    slot.check = mr_hash64 (&slot, offsetof (slot_t, check));
+    slot_t *place = &self->map->cells[slot.number % 2].slot;
+    MR_CRASH_POINT ("cursor.commit.begin");
+    if (MR_CRASH_HIT ("cursor.commit.torn")) {
+        memcpy (place, &slot, sizeof slot / 2);
+        mr_crash_now ();
+    }
+    memcpy (place, &slot, sizeof slot);
+    MR_CRASH_POINT ("cursor.commit.done");
+    self->last = slot;
+}
+
+mr_status_t
+mr_cursor_read (const char *path, mr_cursor_state_t *ret_state, mr_error_t *err)
+{
+    int fd = open (path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? MR_CLOSED
+                               : mr_error_errno (err, "cannot open the cursor %s", path);
+    }
+    mr_status_t status = MR_INVALID;
+    slot_t slot;
+    for (int i = 0; i < READ_TRIES && status == MR_INVALID; i++) { /* it may be being written */
+        layout_t layout = {0};
+        ssize_t bytes = pread (fd, &layout, sizeof layout, 0);
+        if (bytes < 0) {
+            status = mr_error_errno (err, "cannot read the cursor %s", path);
+            break;
+        }
+        status = choose (&layout, &slot);
+    }
+    close (fd);
+    if (status == MR_OK) {
+        *ret_state = slot.state;
+    }
+    return status == MR_INVALID ? broken (path, err) : status;
+}

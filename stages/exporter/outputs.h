@@ -1,0 +1,54 @@
+/* outputs: the sinks of an exporter, those of the configuration and the store of dead letters, each
+ * with its pump. Not thread safe. */
+#ifndef MR_STAGES_EXPORTER_OUTPUTS_H
+#define MR_STAGES_EXPORTER_OUTPUTS_H
+
+#include "common/base/buffer.h"
+#include "common/base/status.h"
+#include "common/delivery/spool.h"
+#include "common/runtime/stage.h"
+#include "stages/exporter/latency.h"
+#include "stages/exporter/pump.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct mr_outputs mr_outputs_t;
+
+/* Whether the sinks of this configuration could be made. MR_CONFIG: err is complete. */
+MR_CHECK mr_status_t mr_outputs_check (const mr_config_t *config, mr_error_t *err);
+
+/* Begin delivering. stage, spool, latency: borrowed.
+ *   fsync    deliver what survives power loss only
+ *   latency  times from a batch's making until the first sink of records has it are added to it
+ * MR_OK; MR_CONFIG; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_outputs_new (mr_stage_t *stage, mr_spool_t *spool, bool fsync,
+                                     mr_latency_t *latency, mr_outputs_t **ret_outputs,
+                                     mr_error_t *err);
+void mr_outputs_destroy (mr_outputs_t **self_p);
+
+/* There is more in the spool. */
+void mr_outputs_wake (mr_outputs_t *self);
+void mr_outputs_reopen (mr_outputs_t *self);
+
+/* Everything below this position of the spool is delivered. */
+uint64_t mr_outputs_position (const mr_outputs_t *self);
+
+/* Whether the spool holds so much for some sink that nothing more may come in. Makes sinks that may
+ * drop do so. ret_sink: the first such sink's name */
+bool mr_outputs_full (mr_outputs_t *self, uint64_t limit_bytes, const char **ret_sink);
+
+/* Whether every sink has everything, or is failing and had its time.
+ *   given_up  sinks that fail need not be waited for; what waits for them is logged */
+bool mr_outputs_drained (mr_outputs_t *self, bool given_up);
+
+/* Publish what the sinks have done since the last time. */
+void mr_outputs_publish (mr_outputs_t *self);
+
+/* Whether one of them takes records, so that latency is heard of. */
+bool mr_outputs_take_records (const mr_outputs_t *self);
+
+/* Append `,"sinks":[...]` (PROTOCOL.md, "counters"). */
+MR_CHECK mr_status_t mr_outputs_append (mr_outputs_t *self, mr_buffer_t *json);
+
+#endif
