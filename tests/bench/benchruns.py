@@ -133,6 +133,7 @@ def latency(load, setup, rate, seconds, size):
         sent = json.loads(sender.stdout.readline())
         seen = json.loads(watcher.stdout.readline())
         wall_s = time.monotonic() - began
+        chain.check_alive(pids)
         after = Sample(pids)
         if not sent["sent"] or seen["missing"]:
             raise BenchError(f"not all came out: {sent} {seen}")

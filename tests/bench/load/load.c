@@ -158,18 +158,38 @@ mr_load_expected (uint64_t number, size_t bytes, int64_t ts_ns, char *to)
     return mr_load_event (number).level == 0 ? 0 : write_event (number, bytes, ts_ns, true, to);
 }
 
+static int
+digits (const char *text, int count)
+{
+    int value = 0;
+    for (int i = 0; i < count; i++) {
+        value = 10 * value + (text[i] - '0');
+    }
+    return value;
+}
+
+/* Calendar work only once a minute. */
 static bool
 read_ts (const char *text, int64_t *ret_ts_ns)
 {
-    struct tm parts = {0};
-    int nanoseconds;
-    if (sscanf (text, "%4d-%2d-%2dT%2d:%2d:%2d.%9dZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
-                &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &nanoseconds) != 7) {
+    enum { MINUTE_BYTES = 16 /* 2026-11-23T08:41 */ };
+    static _Thread_local char known[MINUTE_BYTES];
+    static _Thread_local int64_t minute_s;
+    if (text[TS_BYTES - 1] != 'Z' || text[10] != 'T') {
         return false;
     }
-    parts.tm_year -= 1900;
-    parts.tm_mon -= 1;
-    *ret_ts_ns = (int64_t)timegm (&parts) * NS_PER_S + nanoseconds;
+    if (memcmp (text, known, MINUTE_BYTES) != 0) {
+        struct tm parts = {
+            .tm_year = digits (text, 4) - 1900,
+            .tm_mon = digits (text + 5, 2) - 1,
+            .tm_mday = digits (text + 8, 2),
+            .tm_hour = digits (text + 11, 2),
+            .tm_min = digits (text + 14, 2),
+        };
+        minute_s = (int64_t)timegm (&parts);
+        memcpy (known, text, MINUTE_BYTES);
+    }
+    *ret_ts_ns = (minute_s + digits (text + 17, 2)) * NS_PER_S + digits (text + 20, 9);
     return true;
 }
 
