@@ -113,6 +113,7 @@ def throughput(load, setup, mode, records, size, chunk=256, hook=None):
         "rss_total_mb": round(sum(peak.values()) / 1024, 1),
         "other_load": round(machine_load(before, after, ours_s, wall_s + SETTLE_S), 2),
         "replayed": audit["replayed"],
+        "batches": sum(journal["batches"] for journal in audit["journals"]),
     }
 
 
