@@ -17,7 +17,14 @@
 
 #define MAX_DURATION_MS 1e15 /* beyond any clock */
 
-enum { MAX_OPERATIONS = 80, MAX_ERROR_TYPES = 64, SEND_HWM = 1000 };
+enum {
+    MAX_OPERATIONS = 80,
+    MAX_ERROR_TYPES = 64,
+    SEND_HWM = 1000,
+    GATHER_BYTES = 64 << 10, /* of events that wait; as many leave before their time */
+};
+
+#define GATHER_NS (MR_BUS_GATHER_MS * MR_NS_PER_MS)
 
 typedef struct error_total {
     char type[MR_EVENT_NAME_BYTES];
@@ -33,8 +40,18 @@ typedef struct operation_total {
     int type_count;
 } operation_total_t;
 
+/* In front of each event that waits: topic and JSON follow. */
+typedef struct waiting_head {
+    uint32_t topic_bytes;
+    uint32_t json_bytes;
+} waiting_head_t;
+
 struct mr_bus {
     void *socket;
+    mr_loop_t *loop;
+    int timer;           /* 0: none is armed */
+    int64_t left_ns;     /* when events last left */
+    mr_buffer_t waiting; /* waiting_head_t, topic, JSON, ... */
     char domain[MR_EVENT_NAME_BYTES];
     char worker[MR_WORKER_NAME_BYTES];
     int slot;
@@ -46,6 +63,39 @@ struct mr_bus {
     operation_total_t *operations;
     int operation_count;
 };
+
+static void
+send_event (mr_bus_t *self, const char *topic, const waiting_head_t *head)
+{
+    const char *json = topic + head->topic_bytes;
+    if (zmq_send (self->socket, topic, head->topic_bytes, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
+        zmq_send (self->socket, json, head->json_bytes, ZMQ_DONTWAIT) < 0) {
+        self->failures++;
+    }
+}
+
+/* Send what waits. */
+static void
+leave (mr_bus_t *self)
+{
+    for (size_t at = 0; at < self->waiting.size;) {
+        waiting_head_t head;
+        memcpy (&head, self->waiting.data + at, sizeof head);
+        send_event (self, self->waiting.data + at + sizeof head, &head);
+        at += sizeof head + head.topic_bytes + head.json_bytes;
+    }
+    mr_buffer_clear (&self->waiting);
+    self->left_ns = mr_clock_mono_ns ();
+}
+
+static void
+on_due (void *arg, int64_t mono_ns)
+{
+    (void)mono_ns;
+    mr_bus_t *self = arg;
+    self->timer = 0;
+    leave (self);
+}
 
 mr_status_t
 mr_bus_new (const mr_bus_options_t *options, mr_bus_t **ret_bus, mr_error_t *err)
@@ -64,6 +114,8 @@ mr_bus_new (const mr_bus_options_t *options, mr_bus_t **ret_bus, mr_error_t *err
     self->incarnation = options->incarnation;
     self->started_ns = mr_clock_mono_ns ();
     mr_buffer_init (&self->json, MR_EVENT_MAX_BYTES);
+    mr_buffer_init (&self->waiting, 2 * GATHER_BYTES + 2 * MR_EVENT_MAX_BYTES);
+    self->loop = options->loop;
     char endpoint[PATH_MAX + 16];
     snprintf (endpoint, sizeof endpoint, "ipc://%s/bus.in", options->run_dir);
     int hwm = SEND_HWM;
@@ -85,12 +137,17 @@ mr_bus_destroy (mr_bus_t **self_p)
     if (self == NULL) {
         return;
     }
+    if (self->timer != 0) {
+        mr_loop_timer_remove (self->loop, self->timer);
+    }
     if (self->socket != NULL) {
+        leave (self);
         int linger_ms = 100; /* the last counters, if the monitor is there */
         zmq_setsockopt (self->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
         zmq_close (self->socket);
     }
     mr_buffer_release (&self->json);
+    mr_buffer_release (&self->waiting);
     free (self->operations);
     free (self);
     *self_p = NULL;
@@ -133,12 +190,24 @@ error_of (operation_total_t *operation, const char *type)
 void
 mr_bus_publish (mr_bus_t *self, const char *topic, const mr_buffer_t *json)
 {
-    size_t topic_bytes = strlen (topic);
+    waiting_head_t head = {(uint32_t)strlen (topic), (uint32_t)json->size};
+    size_t before = self->waiting.size;
     if (json->size > MR_EVENT_MAX_BYTES ||
-        zmq_send (self->socket, topic, topic_bytes, ZMQ_SNDMORE | ZMQ_DONTWAIT) !=
-            (int)topic_bytes ||
-        zmq_send (self->socket, json->data, json->size, ZMQ_DONTWAIT) != (int)json->size) {
+        mr_buffer_append (&self->waiting, &head, sizeof head) != MR_OK ||
+        mr_buffer_append (&self->waiting, topic, head.topic_bytes) != MR_OK ||
+        mr_buffer_append (&self->waiting, json->data, json->size) != MR_OK) {
+        self->waiting.size = before;
         self->failures++;
+        return;
+    }
+    int64_t due_ns = self->left_ns + GATHER_NS;
+    if (self->loop == NULL || self->waiting.size >= GATHER_BYTES || mr_clock_mono_ns () >= due_ns) {
+        leave (self);
+    } else if (self->timer == 0) {
+        self->timer = mr_loop_at (self->loop, due_ns, on_due, self);
+        if (self->timer == 0) {
+            leave (self);
+        }
     }
 }
 

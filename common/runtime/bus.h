@@ -2,20 +2,28 @@
  * monitor listens; with nobody there, events are dropped and the flow does not notice.
  *
  * Totals are kept here, cumulative for this incarnation, and published by mr_bus_counters. A
- * failure to publish is contained and counted. Not thread safe. */
+ * failure to publish is contained and counted. Not thread safe.
+ *
+ * Each event is a message of its own, but those of a busy worker leave together, at most
+ * MR_BUS_GATHER_MS after they happened: waking libzmq's thread here, and the monitor, for each
+ * would cost more than the event. An idle worker's event leaves at once. */
 #ifndef MR_COMMON_RUNTIME_BUS_H
 #define MR_COMMON_RUNTIME_BUS_H
 
 #include "common/base/buffer.h"
 #include "common/base/status.h"
+#include "common/runtime/loop.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct mr_bus mr_bus_t;
 
+enum { MR_BUS_GATHER_MS = 10 };
+
 typedef struct mr_bus_options {
     void *zmq;           /* context; borrowed */
+    mr_loop_t *loop;     /* outlives the bus; NULL: each event leaves at once */
     const char *run_dir; /* copied */
     const char *domain;  /* "processor"; copied, as is */
     const char *worker;  /* "processor.1" */

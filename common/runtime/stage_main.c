@@ -133,6 +133,7 @@ open_bus (mr_stage_t *self, mr_error_t *err)
 {
     mr_bus_options_t options = {
         .zmq = self->zmq,
+        .loop = self->loop,
         .run_dir = pipeline_text (self, "run_dir"),
         .domain = self->ops->name,
         .worker = mr_stage_worker (self),

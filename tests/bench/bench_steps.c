@@ -24,7 +24,7 @@ static int64_t
 measure (mr_steps_t *steps, const bench_batch_t *batch, int64_t budget_ns)
 {
     int64_t best = INT64_MAX;
-    volatile uint64_t crumb;
+    _Atomic uint64_t crumb;
     mr_steps_input_t input = {.records = &batch->view, .crumb = &crumb};
     for (int64_t end = mr_clock_mono_ns () + budget_ns; mr_clock_mono_ns () < end;) {
         mr_steps_output_t output;

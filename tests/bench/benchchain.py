@@ -111,9 +111,9 @@ class Chain:
         found = {}
         for path in glob.glob(os.path.join(self.folder, "run", "*.lock")):
             with contextlib.suppress(FileNotFoundError):
-                with open(path, encoding="utf-8") as source:
-                    match = re.match(r"pid=(\d+) ", source.read())
-                if match and os.path.exists(f"/proc/{match[1]}"):
+                with open(path, "rb") as source:
+                    match = re.match(rb"pid=(\d+) ", source.read(32))
+                if match and os.path.exists(f"/proc/{int(match[1])}"):
                     found[os.path.basename(path)[:-5]] = int(match[1])
         return found
 

@@ -1,5 +1,6 @@
 #include "common/base/clock.h"
 #include "common/runtime/bus.h"
+#include "common/runtime/loop.h"
 #include "common/wire/event.h"
 #include "tests/support/suite.h"
 
@@ -13,6 +14,7 @@
 typedef struct wire {
     void *zmq;
     void *monitor;
+    mr_loop_t *loop; /* NULL: events leave at once */
     mr_bus_t *bus;
     char topic[MR_EVENT_TOPIC_BYTES];
     char json[1 << 16];
@@ -24,6 +26,12 @@ static wire_t wire;
 static void
 receive (void)
 {
+    int64_t end_ns = mr_clock_mono_ns () + 30 * MR_NS_PER_S;
+    zmq_pollitem_t item = {.socket = wire.monitor, .events = ZMQ_POLLIN};
+    while (wire.loop != NULL && zmq_poll (&item, 1, 0) == 0) {
+        ck_assert_int_lt (mr_clock_mono_ns (), end_ns);
+        ck_assert_int_eq (mr_loop_once (wire.loop, 10), MR_OK);
+    }
     int bytes = zmq_recv (wire.monitor, wire.topic, sizeof wire.topic - 1, 0);
     ck_assert_msg (bytes > 0, "no event came");
     wire.topic[bytes] = '\0';
@@ -37,6 +45,7 @@ static mr_bus_t *
 new_bus (const char *run)
 {
     mr_bus_options_t options = {.zmq = wire.zmq,
+                                .loop = wire.loop,
                                 .run_dir = run,
                                 .domain = "processor",
                                 .worker = "processor.1",
@@ -254,6 +263,34 @@ START_TEST (test_without_a_monitor_nothing_waits)
 }
 END_TEST
 
+static void
+receive_numbers (uint64_t first, uint64_t last)
+{
+    for (uint64_t number = first; number <= last; number++) {
+        mr_event_t event;
+        receive_event (&event);
+        ck_assert_uint_eq (event.event_seq, number);
+    }
+}
+
+START_TEST (test_a_busy_workers_events_leave_together_in_their_order)
+{
+    ck_assert_int_eq (mr_loop_new (&wire.loop), MR_OK);
+    open_wire ();
+    for (int i = 0; i < 10; i++) {
+        mr_bus_success (wire.bus, "handle", 1, 1);
+    }
+    receive_numbers (1, 10);
+    for (int i = 0; i < 600; i++) { /* more than may wait; the rest leaves with the bus */
+        mr_bus_success (wire.bus, "handle", 1, 1);
+    }
+    mr_bus_destroy (&wire.bus);
+    receive_numbers (11, 610);
+    close_wire ();
+    mr_loop_destroy (&wire.loop);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -263,6 +300,7 @@ main (void)
         test_what_cannot_be_published_is_counted_and_nothing_else_stops,
         test_names_without_end_do_not_grow_the_tables,
         test_without_a_monitor_nothing_waits,
+        test_a_busy_workers_events_leave_together_in_their_order,
         NULL,
     };
     return mr_suite_run ("bus", tests);
