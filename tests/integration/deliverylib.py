@@ -1,0 +1,124 @@
+"""A whole chain under the launcher, for tests of delivery: what it is fed and what comes out is
+judged by tests/support/numbered.py, from the producer's own ledger and the sink's bytes."""
+import json
+import os
+import signal
+import sys
+
+import zmq
+from harness import is_alive, tail, wait_for
+from launcherlib import SUPPORT, Chain
+
+sys.path.insert(0, SUPPORT)
+# pylint: disable-next=wrong-import-position
+from numbered import Numbered, dead_letters, lines_in, outputs, tally, verdict  # noqa: E402,F401
+
+STAGES = ("ingest", "processor", "metrics", "exporter")
+
+
+class Delivery(Chain):
+    """workers: how many of each stage, 1 unless said; the rest: lines for the sections."""
+
+    def __init__(self, workers=None, ingest="", processor="", extra="", data_dir="data"):
+        super().__init__(real=True)
+        self.data_dir = os.path.join(self.folder, data_dir)
+        self.out = os.path.join(self.folder, "out.jsonl")
+        counts = {stage: (workers or {}).get(stage, 1) for stage in STAGES}
+        lines = {"ingest": "router = ipc://run/router{slot}\nbatch_records = 50\nwindow = 64\n"
+                           f"{ingest}", "processor": processor}
+        sections = "".join(f"[{stage}]\nworkers = {counts[stage]}\n{lines.get(stage, '')}\n"
+                           for stage in STAGES)
+        with open(self.config, "w", encoding="utf-8") as out:
+            out.write(f"[pipeline]\nname = test\nstop_timeout = 30s\nstart_timeout = 60s\n"
+                      f"data_dir = {data_dir}\n{sections}\n"
+                      f"[metric requests]\ntype = counter\nby = p\n"
+                      f"[monitor]\nhttp = 127.0.0.1:{self.port}\n"
+                      f"[sink out]\ntype = file\npath = out.jsonl\n{extra}\n")
+        self.context = zmq.Context()
+
+    def close(self):
+        super().close()
+        self.context.destroy(linger=0)
+
+    def producer(self, slot=0, **options):
+        return Numbered(f"ipc://{self.run_dir}/router{slot}", **options)
+
+    def complaints(self):
+        folder = os.path.join(self.data_dir, "log")
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        return "".join(f"--- {name}\n{tail(os.path.join(folder, name), 15)}" for name in names)
+
+    # ---- harm ----
+
+    def kill(self, name, how=signal.SIGKILL):
+        """Signal the process that holds our lock file of that name, and no other: once we have a
+        descriptor of it, it must still be ours. False: there is none."""
+        pid = self.pids().get(name)
+        if not pid or not is_alive(pid):
+            return False
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return False
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as source:
+                ours = self.config.encode() in source.read().split(b"\0")
+            if ours:
+                signal.pidfd_send_signal(descriptor, how)
+            return ours
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        finally:
+            os.close(descriptor)
+
+    def kill_and_wait(self, name):
+        """Kill it; it is back, as another process, when this returns."""
+        before = self.pids()[name]
+        assert self.kill(name), name
+        wait_for(lambda: not is_alive(before), f"{name} is dead")
+        if name == "launcher":
+            self.up()
+        wait_for(lambda: self.pids().get(name) not in (None, before),
+                 lambda: f"{name} is back\n{self.complaints()}")
+
+    # ---- facts ----
+
+    def more(self, producer, count=300):
+        """So many more records are acknowledged."""
+        goal = producer.acknowledged + count
+        wait_for(lambda: producer.fault or producer.acknowledged >= goal,
+                 lambda: f"{producer.acknowledged} of {goal}: {dict(producer.answers)}\n"
+                         f"{self.complaints()}")
+        assert producer.fault is None, producer.fault
+
+    def wait_out(self, *producers):
+        """All that was acknowledged has come out; nothing more comes: then the verdict."""
+        good = sum(producer.expected()[0] for producer in producers)
+        dead = sum(producer.expected()[1] for producer in producers)
+        wait_for(lambda: lines_in(outputs(self.out)) >= good,
+                 lambda: f"{lines_in(outputs(self.out))} of {good}\n{self.complaints()}")
+        wait_for(lambda: len(dead_letters(self.data_dir)) >= dead, "dead letters")
+        self.millrace("down")  # drains: what comes twice is there by now
+        wrong = verdict(producers, self.out, self.data_dir)
+        assert not wrong, f"{wrong}\n{self.complaints()}"
+
+    def listen(self):
+        """Hear the monitor's bus from now on."""
+        bus = self.context.socket(zmq.SUB)
+        bus.rcvhwm = 100000
+        bus.linger = 0
+        bus.subscribe(b"counters.")
+        bus.connect(f"ipc://{self.run_dir}/bus.out")
+        return bus
+
+    def counters(self, bus, worker, fact=lambda counters: True):
+        """The next counters of a worker for which fact is true."""
+        seen = {}
+
+        def heard():
+            while bus.poll(0):
+                event = json.loads(bus.recv_multipart()[1])
+                seen[event["worker"]] = event
+            return worker in seen and fact(seen[worker])
+        wait_for(heard, lambda: f"counters of {worker}: {seen.get(worker)}\n{self.complaints()}")
+        return seen[worker]

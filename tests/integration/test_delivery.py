@@ -1,0 +1,99 @@
+"""kill -9 of any process under load, and planned restarts and scaling: every acknowledged record is
+in the sink exactly once, by the producer's own ledger and the sink's bytes."""
+import pytest
+from deliverylib import Delivery
+from harness import is_alive, wait_for
+
+
+@pytest.fixture(name="make")
+def make_chain(request):
+    """make(...) -> a chain that is up; it is closed at the end of the test."""
+    made = []
+
+    def make(**options):
+        made.append(Delivery(**options))
+        made[-1].up()
+        return made[-1]
+
+    yield make
+    for chain in made:
+        if getattr(request.node, "failed", False):
+            print(chain.complaints())
+        chain.close()
+
+
+@pytest.mark.parametrize("name", ["processor.0", "metrics.0", "ingest.0", "monitor", "launcher"])
+def test_kill_nine_under_load_loses_and_doubles_nothing(make, name):
+    chain = make()
+    with chain.producer(bad=97) as producer:
+        for _ in range(3):
+            chain.more(producer)
+            chain.kill_and_wait(name)
+        chain.more(producer)
+        producer.finish()
+        chain.wait_out(producer)
+
+
+def test_kill_nine_of_several_workers_of_a_stage(make):
+    chain = make(workers={"processor": 2, "metrics": 2})
+    with chain.producer() as producer:
+        for names in (["processor.0", "processor.1"], ["metrics.1", "processor.0"]):
+            chain.more(producer)
+            for name in names:
+                assert chain.kill(name)
+        chain.more(producer, 1000)
+        producer.finish()
+        chain.wait_out(producer)
+
+
+def test_kill_nine_of_all_at_once(make):
+    chain = make()
+    with chain.producer() as producer:
+        chain.more(producer, 1000)
+        for name in ("launcher", "ingest.0", "processor.0", "metrics.0", "monitor"):
+            assert chain.kill(name)
+        chain.up()
+        chain.more(producer, 1000)
+        producer.finish()
+        chain.wait_out(producer)
+
+
+def test_planned_operations_replay_and_double_nothing(make):
+    chain = make()
+    bus = chain.listen()
+    first = chain.counters(bus, "ingest.0")
+    assert first["journal"]["replayed"] == 0
+    with chain.producer() as producer:
+        for words in (["scale", "processor=3"], ["restart", "processor"], ["scale", "processor=1"],
+                      ["scale", "metrics=2"], ["restart", "metrics"], ["scale", "metrics=1"],
+                      ["scale", "exporter=2"], ["restart", "exporter"], ["scale", "exporter=1"],
+                      ["restart", "monitor"]):
+            chain.more(producer, 200)
+            chain.millrace(*words)
+        chain.more(producer, 200)
+        last = chain.counters(bus, "ingest.0")
+        assert last["incarnation"] == first["incarnation"]
+        assert last["journal"]["replayed"] == 0
+        chain.millrace("restart", "ingest")  # what it had in flight is settled before it goes
+        chain.more(producer, 200)
+        last = chain.counters(
+            bus, "ingest.0", lambda c: c["incarnation"] != first["incarnation"])
+        assert last["journal"]["replayed"] == 0
+        producer.finish()
+        chain.wait_out(producer)
+
+
+def test_an_ingest_worker_goes_when_all_of_its_window_is_settled(make):
+    """Scaling down waits for what is in flight, and its records are not lost with it."""
+    chain = make(workers={"ingest": 2})
+    with chain.producer(slot=0, p=0) as staying, chain.producer(slot=1, p=1) as leaving:
+        chain.more(staying)
+        chain.more(leaving)
+        leaving.end()
+        chain.more(staying)
+        leaving.finish()
+        chain.millrace("scale", "ingest=1")
+        assert "ingest.1" not in chain.pids()
+        chain.more(staying)
+        staying.finish()
+        chain.wait_out(staying, leaving)

@@ -1,0 +1,183 @@
+"""Harm of other kinds than kill -9 of a worker: poison records, a full disk, damaged files, a crash
+between two requests of a pipelining producer."""
+import contextlib
+import glob
+import os
+import resource
+import signal
+import subprocess
+
+import pytest
+import zmq
+from deliverylib import Delivery, dead_letters, lines_in, outputs, tally
+from harness import is_alive, wait_for
+
+
+@pytest.fixture(name="make")
+def make_chain(request):
+    """make(...) -> a chain that is up; it is closed at the end of the test."""
+    made = []
+
+    def make(environment=None, up=True, **options):
+        made.append(Delivery(**options))
+        if up:
+            subprocess.run([*made[-1].command("up", "--detach"), "-c", made[-1].config],
+                           env={**os.environ, **(environment or {})}, check=True, timeout=60,
+                           stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        return made[-1]
+
+    yield make
+    for chain in made:
+        if getattr(request.node, "failed", False):
+            print(chain.complaints())
+        chain.close()
+
+
+# ---- a crash between two requests ----
+
+
+@pytest.mark.parametrize("point", ["journal.append.done:3", "ingest.window.sent:5",
+                                   "seglog.append.torn:4", "ingest.push.sent:7"])
+def test_the_router_dies_between_two_of_many_requests_under_way(make, point, tmp_path):
+    armed = tmp_path / "armed"
+    chain = make({"MILLRACE_CRASH_FILE": str(armed)})
+    with chain.producer(size=50, window=32) as producer:  # a batch a request
+        chain.more(producer)
+        first = chain.pids()["ingest.0"]
+        assert chain.kill("ingest.0", signal.SIGSTOP)
+        wait_for(lambda: producer.made >= producer.acknowledged + 32 * 50, "32 requests under way")
+        armed.write_text(point)
+        assert chain.kill("ingest.0", signal.SIGCONT)
+        wait_for(lambda: not is_alive(first), "it died there")
+        chain.more(producer, 2000)
+        producer.finish()
+        chain.wait_out(producer)
+
+
+# ---- poison ----
+
+
+@pytest.mark.parametrize("step, kind, extra", [
+    ("debug_crash", "worker_crash", ""),
+    ("debug_hang", "worker_hang", "[launcher]\nhang_timeout = 1s\n")])
+def test_a_poison_record_becomes_a_dead_letter(make, step, kind, extra):
+    chain = make(processor=f"{step} = n == 777 or n == 1501", extra=extra)
+    with chain.producer(rate=2000, poison={777, 1501}) as producer:
+        wait_for(lambda: len(dead_letters(chain.data_dir)) == 2,
+                 lambda: f"{dead_letters(chain.data_dir)}\n{chain.complaints()}")
+        chain.more(producer)
+        producer.finish()
+        rows = dead_letters(chain.data_dir)
+        assert [row["error_type"] for row in rows] == [kind] * 2
+        chain.wait_out(producer)
+
+
+# ---- disk full ----
+
+
+def fill(path):
+    """Write until no more goes."""
+    with open(path, "wb", buffering=0) as out, contextlib.suppress(OSError):
+        while True:
+            out.write(b"\0" * 4096)
+
+
+@contextlib.contextmanager
+def small_disk(folder):
+    """The folder as a disk of its own, with room for little; None where we may not mount."""
+    os.makedirs(folder)
+    words = ["mount", "-t", "tmpfs", "-o", "size=3m,mode=0700", "none", folder]
+    mounted = subprocess.run(words, check=False, capture_output=True).returncode == 0
+    try:
+        yield os.path.join(folder, "filler") if mounted else None
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", folder], check=False, capture_output=True)
+
+
+def until_they_wait(chain, producer, free):
+    """Producers hear `busy` until there is room again; nothing was restarted."""
+    pids = chain.pids()
+    wait_for(lambda: producer.answers["busy"] > 0,
+             lambda: f"busy: {producer.answers}\n{chain.complaints()}")
+    with contextlib.closing(chain.context.socket(zmq.REQ)) as other:
+        other.linger = 0
+        other.connect(producer.endpoint)
+        for _ in range(100):
+            other.send_multipart([b"other/1", b'{"other":1}'])
+            assert other.poll(30000) and other.recv_multipart() == [b"other/1", b"busy"]
+    free()
+    chain.more(producer, 1000)
+    assert chain.pids() == pids
+    producer.finish()
+    chain.wait_out(producer)
+
+
+def limit_files(chain, most):
+    """As a full disk is, to ingest: no file beyond this size."""
+    resource.prlimit(chain.pids()["ingest.0"], resource.RLIMIT_FSIZE, (most, -1))
+
+
+def test_a_full_disk_makes_producers_wait_and_loses_nothing(make):
+    chain = make(up=False)
+    journal = os.path.join(chain.data_dir, "ingest.0.journal")
+    with small_disk(journal) as filler:
+        chain.up()
+        with chain.producer(bad=89) as producer:
+            chain.more(producer)
+            if filler:
+                fill(filler)
+                until_they_wait(chain, producer, lambda: os.remove(filler))
+            else:
+                limit_files(chain, 4096)
+                until_they_wait(chain, producer, lambda: limit_files(chain, -1))
+        chain.close()
+
+
+def test_a_limit_on_files_makes_producers_wait_and_loses_nothing(make):
+    chain = make()
+    with chain.producer(bad=89) as producer:
+        chain.more(producer)
+        limit_files(chain, 4096)
+        until_they_wait(chain, producer, lambda: limit_files(chain, -1))
+
+
+# ---- files ----
+
+
+def test_a_damaged_frame_of_the_journal_is_counted_and_the_flow_goes_on(make):
+    chain = make()
+    bus = chain.listen()
+    pids = chain.pids()
+    with chain.producer(size=50) as producer:  # a batch a request
+        chain.more(producer)
+        assert chain.kill("processor.0", signal.SIGSTOP)
+        held = chain.counters(bus, "ingest.0", lambda c: c["journal"]["in_flight_batches"] > 8)
+        for name in ("launcher", "ingest.0", "processor.0"):
+            assert chain.kill(name)
+        wait_for(lambda: not any(is_alive(pids[name]) for name in (
+            "launcher", "ingest.0", "processor.0")), "they are dead")
+        batch = held["journal"]["watermark"] + 5
+        damage(os.path.join(chain.data_dir, "ingest.0.journal"), b'"n":%d,' % (50 * batch))
+        chain.up()
+        counters = chain.counters(bus, "ingest.0", lambda c: "replay" in c["operations"])
+        assert counters["operations"]["replay"]["error_types"] == {"journal_damaged": 1}
+        chain.more(producer, 1000)
+        producer.finish()
+        wait_for(lambda: lines_in(outputs(chain.out)) >= producer.made - 50, chain.complaints)
+    chain.millrace("down")
+    came = tally([producer], outputs(chain.out))
+    assert came.lost() == [(0, n) for n in range(50 * batch - 49, 50 * batch + 1)]
+    assert not came.doubled()
+    assert f"batch {batch} is lost" in chain.complaints()
+
+
+def damage(folder, where):
+    for path in glob.glob(os.path.join(folder, "*")):
+        with open(path, "r+b") as log:
+            at = log.read().find(where)
+            if at >= 0:
+                log.seek(at)
+                log.write(b"#")
+                return
+    raise AssertionError(f"{where} is nowhere in {folder}")
