@@ -15,6 +15,7 @@ enum {
     HWM_REQUESTS = 64,      /* default of `hwm` */
     ANSWERS_HWM = 10000,    /* a producer that does not read its answers loses them, and retries */
     MAX_MESSAGE = 64 << 20, /* libzmq drops a peer that sends more */
+    MAX_REQUEST = 32 << 20, /* all records together: an empty batch takes that */
     MAX_ROUTING_BYTES = 255,
 };
 
@@ -135,6 +136,13 @@ send_answer (router_t *self, const waiting_t *to, const mr_answer_t *answer)
         int last = i + 1 == count ? ZMQ_DONTWAIT : flags;
         (void)zmq_send (self->socket, frames[i].data, frames[i].bytes, last);
     }
+}
+
+static void
+answer_busy (router_t *self, const waiting_t *to)
+{
+    mr_answer_t answer = {.type = MR_ANSWER_BUSY};
+    send_answer (self, to, &answer);
 }
 
 static void
@@ -265,8 +273,7 @@ judge (router_t *self, waiting_t *to, const mr_producer_id_t *id, size_t first,
         skip = verdict.type == MR_VERDICT_DUPLICATE ? contents->records : verdict.skip;
         if (verdict.type == MR_VERDICT_STORE &&
             mr_producers_set (self->producers, id->name, id->name_bytes, id->number) != MR_OK) {
-            mr_answer_t busy = {.type = MR_ANSWER_BUSY};
-            send_answer (self, to, &busy);
+            answer_busy (self, to);
             return;
         }
     }
@@ -294,8 +301,10 @@ handle (router_t *self)
     } else if (mr_producer_id_parse (frame_at (&self->request, at), &id, &err) != MR_OK ||
                !survey (self, at + 1, &contents, &err)) {
         answer_error (self, &to, err.text);
-    } else if (!mr_intake_request_fits (self->intake, contents.records, contents.bytes)) {
+    } else if (contents.records > MR_BATCH_MAX_RECORDS || contents.bytes > MAX_REQUEST) {
         answer_error (self, &to, "the request is too large: at most 65536 records and 32 MiB");
+    } else if (!mr_intake_request_fits (self->intake, contents.records, contents.bytes)) {
+        answer_busy (self, &to); /* the batch under way leaves too little room, the next will not */
     } else {
         judge (self, &to, &id, at + 1, &contents);
     }
@@ -351,9 +360,8 @@ refuse_waiting (router_t *self)
     for (int i = 0; i < BURST && receive (self); i++) {
         waiting_t to = {0};
         size_t at = 0;
-        mr_answer_t busy = {.type = MR_ANSWER_BUSY};
         if (address_of (&self->request, &to, &at)) {
-            send_answer (self, &to, &busy);
+            answer_busy (self, &to);
         }
         clear_request (&self->request);
     }

@@ -159,6 +159,25 @@ def test_a_request_is_never_split_though_the_batch_is_smaller(make):
     assert chain.counters("ingest.0")["operations"]["receive"]["count"] == 1
 
 
+def test_a_request_that_does_not_fit_beside_others_is_told_to_come_again(make):
+    """Refused for good is only what can never be taken."""
+    chain = make(ingest=ROUTER + "pull = ipc://in/pull\nlinger_ms = 60000")
+    chain.listen()
+    chain.start("ingest.0")
+    with chain.socket(zmq.PUSH, "pull") as sender:
+        sender.send(b'{"first":1}')
+        chain.counters("ingest.0", lambda c: c["ledger"]["in_flight"] == 1)
+        sender.send(b'{"second":1}')  # waits for more: the first is in flight
+        chain.counters("ingest.0")
+        most = [b"{}"] * 65536
+        assert chain.ask(b"p/65536", *most) == [b"p/65536", b"busy"]
+        answer = chain.ask(b"q/65537", *most, b"{}")
+        assert answer[1] == b"error" and b"at most 65536 records" in answer[2]
+        chain.start("exporter.0", "processor.0")
+        chain.wait_for(lambda: chain.ask(b"p/65536", *most) == [b"p/65536", b"ok", b"65536"], "ok")
+    chain.wait_lines(65538)
+
+
 def test_records_that_are_too_long_become_dead_letters_and_the_stream_goes_on(make):
     port = free_port()
     chain = make(ingest=f"pull = ipc://in/pull\ntcp = 127.0.0.1:{port}\nmax_record = 64KiB")
