@@ -25,6 +25,8 @@ static const mr_command_t commands[] = {
      mr_cmd_send},
     {"audit", "", 0, 0, BIT (JSON), "Show what became of every record, and whether it adds up",
      mr_cmd_audit},
+    {"dead", "ls|show|replay|rm [ID...|all]", 1, MR_CLI_MAX_WORDS, BIT (JSON) | BIT (TO),
+     "List, show, send again or remove dead letters", mr_cmd_dead},
     {"events", "[TOPIC...]", 0, 16, BIT (JSON), "Print events as they come, topics by prefix",
      mr_cmd_events},
     {"logs", "[WORKER...]", 0, MR_CLI_MAX_WORDS, BIT (FOLLOW) | BIT (LINES),

@@ -91,6 +91,7 @@ int mr_cmd_scale (mr_cli_t *cli);
 int mr_cmd_reopen (mr_cli_t *cli);
 int mr_cmd_send (mr_cli_t *cli);
 int mr_cmd_audit (mr_cli_t *cli);
+int mr_cmd_dead (mr_cli_t *cli);
 int mr_cmd_events (mr_cli_t *cli);
 int mr_cmd_logs (mr_cli_t *cli);
 int mr_cmd_check (mr_cli_t *cli);

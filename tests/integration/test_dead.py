@@ -1,0 +1,92 @@
+"""millrace dead: list, show, send again, remove."""
+import json
+import os
+
+import pytest
+from launcherlib import Chain, wait_for
+
+INGEST = "router = ipc://run/router\n"
+
+
+@pytest.fixture(name="chain")
+def make_chain():
+    with Chain(real=True, ingest=INGEST) as chain:
+        chain.up()
+        yield chain
+
+
+def feed(chain, *records):
+    path = os.path.join(chain.folder, f"in-{len(os.listdir(chain.folder))}")
+    with open(path, "wb") as out:
+        out.write(b"".join(record + b"\n" for record in records))
+    chain.millrace("send", path)
+
+
+def letters(chain):
+    listed = chain.millrace("dead", "ls", "--json").stdout
+    return [json.loads(line) for line in listed.splitlines()]
+
+
+def wait_letters(chain, count):
+    wait_for(lambda: len(letters(chain)) == count, f"there are {count} dead letters")
+    return letters(chain)
+
+
+def exported(chain):
+    path = os.path.join(chain.folder, "out.jsonl")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as source:
+        return [json.loads(line) for line in source]
+
+
+def test_letters_are_listed_and_shown_until_they_are_removed(chain):
+    assert chain.millrace("dead", "ls").stdout == "no dead letters\n"
+    feed(chain, b'{"a":1}', b"not json", b"[1]")
+    rows = wait_letters(chain, 2)
+    assert [row["error_type"] for row in rows] == ["json_syntax", "json_not_object"]
+    assert rows[0]["id"] in chain.millrace("dead", "ls").stdout
+    shown = json.loads(chain.millrace("dead", "show", rows[0]["id"]).stdout)
+    assert shown == rows[0] and shown["record"] == "not json"
+    assert chain.millrace("dead", "rm", rows[0]["id"]).stdout == "1 removed\n"
+    assert [row["id"] for row in letters(chain)] == [rows[1]["id"]]
+
+
+def test_a_letter_goes_through_the_chain_again_once_with_its_original_bytes(chain):
+    feed(chain, b"not json", b'{"bytes":"\xff"}')
+    rows = wait_letters(chain, 2)
+    assert "record_base64" in rows[1]
+    config = os.path.join(chain.folder, "millrace.ini")
+    with open(config, encoding="utf-8") as source:
+        text = source.read()
+    with open(config, "w", encoding="utf-8") as out:
+        out.write(text.replace("[processor]", "[processor]\nparse = raw"))
+    chain.millrace("restart", "processor")
+    assert chain.millrace("dead", "replay", "all").stdout == "2 replayed\n"
+    wait_for(lambda: len(exported(chain)) == 2, "both are exported")
+    assert [row["message"] for row in exported(chain)] == ["not json", '{"bytes":"\ufffd"}']
+    assert letters(chain) == []
+    os.remove(os.path.join(chain.folder, "data", "dead", "handled"))  # as if it had died before
+    assert chain.millrace("dead", "replay", "all").stdout == "2 replayed\n"
+    feed(chain, b"the last one")
+    wait_for(lambda: len(exported(chain)) == 3, "the last one is exported")
+    assert exported(chain)[2]["message"] == "the last one"
+
+
+def test_wrong_words_and_unknown_letters_are_refused(chain):
+    refused = chain.millrace("dead", "show", "nobody-1-1", code=1)
+    assert "nobody-1-1: no such dead letter; see `dead ls`" in refused.stderr
+    assert "write `dead ls`" in chain.millrace("dead", "bury", code=64).stderr
+    assert "write `dead ls`" in chain.millrace("dead", "rm", code=64).stderr
+
+
+def test_a_letter_of_which_only_the_start_was_kept_cannot_go_again():
+    with Chain(real=True, ingest=INGEST) as chain:
+        os.makedirs(os.path.join(chain.folder, "data", "dead"), exist_ok=True)
+        row = {"id": "00000000000000ab-1-0", "error_type": "record_too_long", "record": "abc",
+               "original_bytes": 5000}
+        path = os.path.join(chain.folder, "data", "dead", "exporter.0.jsonl")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(json.dumps(row) + "\n")
+        refused = chain.millrace("dead", "replay", row["id"], code=1)
+        assert "only the start of the record was kept" in refused.stderr
