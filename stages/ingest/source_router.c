@@ -2,7 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/runtime/sockets.h"
-#include "common/wire/producer.h"
+#include "stages/ingest/request.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,24 +15,21 @@ enum {
     HWM_REQUESTS = 64,      /* default of `hwm` */
     ANSWERS_HWM = 10000,    /* a producer that does not read its answers loses them, and retries */
     MAX_MESSAGE = 64 << 20, /* libzmq drops a peer that sends more */
-    MAX_REQUEST = 32 << 20, /* all records together: an empty batch takes that */
-    MAX_ROUTING_BYTES = 255,
 };
 
 #define NOTHING_SEALED UINT64_C (1) /* by this process: what is journaled is from earlier ones */
 
-/* Frames of one request in the order they came; routing[0] names the peer, and REQ peers put an
- * empty frame behind it. */
-typedef struct request {
+/* Frames of one message, and the same as a request reads them. */
+typedef struct message {
     zmq_msg_t *frames;
+    mr_frame_t *views;
     size_t count;
     size_t capacity;
-    bool cut; /* more frames than we keep */
-} request_t;
+} message_t;
 
 /* An answer that waits until the batch is in the window. */
 typedef struct waiting {
-    uint8_t routing[MAX_ROUTING_BYTES];
+    uint8_t routing[MR_REQUEST_ROUTING_MAX_BYTES];
     uint8_t routing_bytes;
     bool delimiter;
     char id[MR_PRODUCER_ID_MAX_BYTES];
@@ -47,7 +44,7 @@ typedef struct router {
     mr_producers_t *producers; /* the intake's */
     void *socket;
     int loop_id;
-    request_t request;
+    message_t message;
     waiting_t *waiting;
     size_t waiting_count;
     size_t waiting_capacity;
@@ -58,66 +55,69 @@ typedef struct router {
 } router_t;
 
 static void
-clear_request (request_t *request)
+clear_message (message_t *message)
 {
-    for (size_t i = 0; i < request->count; i++) {
-        zmq_msg_close (&request->frames[i]);
+    for (size_t i = 0; i < message->count; i++) {
+        zmq_msg_close (&message->frames[i]);
     }
-    request->count = 0;
-    request->cut = false;
+    message->count = 0;
 }
 
-static zmq_msg_t *
-next_frame (request_t *request)
-{
-    if (request->count == MR_BATCH_MAX_RECORDS + 3) {
-        return NULL;
-    }
-    if (request->count == request->capacity) {
-        size_t capacity = request->capacity == 0 ? 64 : 2 * request->capacity;
-        zmq_msg_t *frames = realloc (request->frames, capacity * sizeof *frames);
-        if (frames == NULL) {
-            return NULL;
-        }
-        request->frames = frames;
-        request->capacity = capacity;
-    }
-    zmq_msg_t *frame = &request->frames[request->count++];
-    zmq_msg_init (frame);
-    return frame;
-}
-
-/* Read one whole request; libzmq hands over all frames of a message or none. */
 static bool
-receive (router_t *self)
+grow_message (message_t *message)
 {
-    request_t *request = &self->request;
-    bool more = true;
-    while (more) {
-        zmq_msg_t spare;
-        zmq_msg_t *frame = next_frame (request);
-        if (frame == NULL) {
-            request->cut = true;
-            frame = &spare;
-            zmq_msg_init (frame);
-        }
-        if (zmq_msg_recv (frame, self->socket, ZMQ_DONTWAIT) < 0) {
-            zmq_msg_close (frame);
-            clear_request (request);
-            return false;
-        }
-        more = zmq_msg_more (frame) != 0;
-        if (frame == &spare) {
-            zmq_msg_close (frame);
-        }
+    if (message->count < message->capacity) {
+        return true;
     }
+    size_t capacity = message->capacity == 0 ? 64 : 2 * message->capacity;
+    zmq_msg_t *frames = realloc (message->frames, capacity * sizeof *frames);
+    if (frames == NULL) {
+        return false;
+    }
+    message->frames = frames;
+    mr_frame_t *views = realloc (message->views, capacity * sizeof *views);
+    if (views == NULL) {
+        return false;
+    }
+    message->views = views;
+    message->capacity = capacity;
     return true;
 }
 
-static mr_frame_t
-frame_at (const request_t *request, size_t i)
+/* Keep a frame, unless there are so many that the request is refused anyway. */
+static void
+keep_frame (message_t *message, zmq_msg_t *frame)
 {
-    return (mr_frame_t){zmq_msg_data (&request->frames[i]), zmq_msg_size (&request->frames[i])};
+    if (message->count == MR_REQUEST_KEPT_FRAMES) {
+        return;
+    }
+    if (!grow_message (message)) {
+        mr_log_error ("no memory for a request of %zu frames", message->count);
+        abort (); /* it was not acknowledged: the producer sends it again */
+    }
+    zmq_msg_t *kept = &message->frames[message->count++];
+    zmq_msg_init (kept);
+    zmq_msg_move (kept, frame);
+}
+
+/* Read one whole message; libzmq hands over all frames of one or none. */
+static bool
+receive (router_t *self)
+{
+    message_t *message = &self->message;
+    zmq_msg_t frame;
+    zmq_msg_init (&frame);
+    bool more = true;
+    while (more && zmq_msg_recv (&frame, self->socket, ZMQ_DONTWAIT) >= 0) {
+        more = zmq_msg_more (&frame) != 0;
+        keep_frame (message, &frame);
+    }
+    zmq_msg_close (&frame);
+    for (size_t i = 0; i < message->count; i++) {
+        zmq_msg_t *kept = &message->frames[i];
+        message->views[i] = (mr_frame_t){zmq_msg_data (kept), zmq_msg_size (kept)};
+    }
+    return !more;
 }
 
 static void
@@ -153,56 +153,18 @@ answer_error (router_t *self, const waiting_t *to, const char *why)
     send_answer (self, to, &answer);
 }
 
-/* Who asks and with which id. false: so broken that no answer is possible. */
-static bool
-address_of (const request_t *request, waiting_t *to, size_t *ret_first)
+/* Where an answer to the request goes. */
+static waiting_t
+address_of (const mr_request_t *request)
 {
-    size_t at = 1;
-    if (request->count >= 2 && zmq_msg_size (&request->frames[1]) == 0) {
-        to->delimiter = true;
-        at = 2;
+    waiting_t to = {.delimiter = request->delimiter,
+                    .routing_bytes = (uint8_t)request->routing.bytes,
+                    .id_bytes = (uint8_t)request->id.bytes};
+    memcpy (to.routing, request->routing.data, request->routing.bytes);
+    if (request->id.bytes > 0) {
+        memcpy (to.id, request->id.data, request->id.bytes);
     }
-    mr_frame_t routing = frame_at (request, 0);
-    if (routing.bytes > sizeof to->routing) {
-        return false;
-    }
-    memcpy (to->routing, routing.data, routing.bytes);
-    to->routing_bytes = (uint8_t)routing.bytes;
-    if (at < request->count) {
-        mr_frame_t id = frame_at (request, at);
-        to->id_bytes = (uint8_t)(id.bytes < sizeof to->id ? id.bytes : sizeof to->id);
-        memcpy (to->id, id.data, to->id_bytes);
-    }
-    *ret_first = at;
-    return true;
-}
-
-typedef struct contents {
-    uint32_t records;
-    size_t bytes;
-} contents_t;
-
-/* Count the records from frame `first` on. false: one is longer than max_record, and err says so.
- */
-static bool
-survey (const router_t *self, size_t first, contents_t *ret_contents, mr_error_t *err)
-{
-    contents_t contents = {0};
-    size_t max_record = mr_intake_max_record (self->intake);
-    for (size_t i = first; i < self->request.count; i++) {
-        mr_frame_t record = frame_at (&self->request, i);
-        if (record.bytes > max_record) {
-            mr_error_set (err, "record %u of the request has %zu bytes, more than max_record = %zu",
-                          contents.records + 1, record.bytes, max_record);
-            return false;
-        }
-        if (!mr_producer_blank (record.data, record.bytes)) {
-            contents.records++;
-            contents.bytes += record.bytes;
-        }
-    }
-    *ret_contents = contents;
-    return true;
+    return to;
 }
 
 static bool
@@ -221,30 +183,15 @@ remember (router_t *self, const waiting_t *to)
     return true;
 }
 
-/* Line ends belong to transports, not to records. */
-static size_t
-without_line_end (const char *record, size_t bytes)
-{
-    if (bytes > 0 && record[bytes - 1] == '\n') {
-        bytes--;
-    }
-    return bytes > 0 && record[bytes - 1] == '\r' ? bytes - 1 : bytes;
-}
-
 static bool
-store (router_t *self, size_t first, uint32_t skip)
+store (router_t *self, const mr_request_t *request, uint32_t skip)
 {
-    for (size_t i = first; i < self->request.count; i++) {
-        mr_frame_t record = frame_at (&self->request, i);
-        if (mr_producer_blank (record.data, record.bytes)) {
-            continue;
-        }
+    size_t position = 0;
+    mr_frame_t record;
+    while (mr_request_next (request, &position, &record)) {
         if (skip > 0) {
             skip--;
-            continue;
-        }
-        if (!mr_intake_request_record (self->intake, record.data,
-                                       without_line_end (record.data, record.bytes))) {
+        } else if (!mr_intake_request_record (self->intake, record.data, record.bytes)) {
             return false;
         }
     }
@@ -253,13 +200,13 @@ store (router_t *self, size_t first, uint32_t skip)
 
 /* Decide about a request whose parts are known to be sound. */
 static void
-judge (router_t *self, waiting_t *to, const mr_producer_id_t *id, size_t first,
-       const contents_t *contents)
+judge (router_t *self, waiting_t *to, const mr_request_t *request)
 {
+    const mr_producer_id_t *id = &request->producer;
     uint32_t skip = 0;
     if (id->numbered) {
         uint64_t last = mr_producers_last (self->producers, id->name, id->name_bytes);
-        mr_verdict_t verdict = mr_producer_judge (last, id->number, contents->records);
+        mr_verdict_t verdict = mr_producer_judge (last, id->number, request->records);
         to->last = verdict.last;
         if (verdict.type == MR_VERDICT_GAP) {
             mr_answer_t answer = {.type = MR_ANSWER_GAP, .last = verdict.last};
@@ -270,43 +217,38 @@ judge (router_t *self, waiting_t *to, const mr_producer_id_t *id, size_t first,
             answer_error (self, to, "the request has more records than its number allows");
             return;
         }
-        skip = verdict.type == MR_VERDICT_DUPLICATE ? contents->records : verdict.skip;
+        skip = verdict.type == MR_VERDICT_DUPLICATE ? request->records : verdict.skip;
         if (verdict.type == MR_VERDICT_STORE &&
             mr_producers_set (self->producers, id->name, id->name_bytes, id->number) != MR_OK) {
             answer_busy (self, to);
             return;
         }
     }
-    if (!remember (self, to) || !store (self, first, skip)) {
+    if (!remember (self, to) || !store (self, request, skip)) {
         mr_log_error ("no memory to take a request in");
         abort (); /* it was not acknowledged: the producer sends it again */
     }
 }
 
+/* taking false: nothing is taken now; what is wrong is said all the same. */
 static void
-handle (router_t *self)
+handle (router_t *self, bool taking)
 {
-    waiting_t to = {0};
-    size_t at = 0;
-    if (!address_of (&self->request, &to, &at)) {
+    mr_request_t request;
+    mr_error_t err;
+    mr_status_t status = mr_request_read (self->message.views, self->message.count,
+                                          mr_intake_max_record (self->intake), &request, &err);
+    if (status == MR_CLOSED) {
         return;
     }
-    mr_error_t err;
-    mr_producer_id_t id;
-    contents_t contents;
-    if (at >= self->request.count) {
-        answer_error (self, &to, "a request is an id frame and one frame for each record");
-    } else if (self->request.cut) {
-        answer_error (self, &to, "a request holds at most 65536 records");
-    } else if (mr_producer_id_parse (frame_at (&self->request, at), &id, &err) != MR_OK ||
-               !survey (self, at + 1, &contents, &err)) {
+    waiting_t to = address_of (&request);
+    if (status != MR_OK) {
         answer_error (self, &to, err.text);
-    } else if (contents.records > MR_BATCH_MAX_RECORDS || contents.bytes > MAX_REQUEST) {
-        answer_error (self, &to, "the request is too large: at most 65536 records and 32 MiB");
-    } else if (!mr_intake_request_fits (self->intake, contents.records, contents.bytes)) {
-        answer_busy (self, &to); /* the batch under way leaves too little room, the next will not */
+    } else if (!taking || !mr_intake_request_fits (self->intake, request.records, request.bytes)) {
+        answer_busy (self,
+                     &to); /* a batch under way may leave too little room; the next will not */
     } else {
-        judge (self, &to, &id, at + 1, &contents);
+        judge (self, &to, &request);
     }
 }
 
@@ -358,12 +300,8 @@ static void
 refuse_waiting (router_t *self)
 {
     for (int i = 0; i < BURST && receive (self); i++) {
-        waiting_t to = {0};
-        size_t at = 0;
-        if (address_of (&self->request, &to, &at)) {
-            answer_busy (self, &to);
-        }
-        clear_request (&self->request);
+        handle (self, false);
+        clear_message (&self->message);
     }
 }
 
@@ -377,8 +315,8 @@ on_readable (void *arg, short revents)
         return;
     }
     for (int i = 0; i < BURST && mr_intake_ready (self->intake) && receive (self); i++) {
-        handle (self);
-        clear_request (&self->request);
+        handle (self, true);
+        clear_message (&self->message);
         int events;
         size_t bytes = sizeof events;
         zmq_getsockopt (self->socket, ZMQ_EVENTS, &events, &bytes);
@@ -436,8 +374,9 @@ destroy (void *arg)
         zmq_setsockopt (self->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
         zmq_close (self->socket);
     }
-    clear_request (&self->request);
-    free (self->request.frames);
+    clear_message (&self->message);
+    free (self->message.frames);
+    free (self->message.views);
     free (self->waiting);
     free (self);
 }

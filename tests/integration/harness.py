@@ -75,6 +75,7 @@ class Pipeline:
         self.workers = {}
         self.context = zmq.Context()
         self.bus = None
+        self.pushers = []
         self.seen = {}
         self.port = free_port()
         self.configure(chain, **sections)
@@ -158,10 +159,9 @@ class Pipeline:
         self.start("exporter.0", "processor.0", "ingest.0")
 
     def stop(self, *names):
-        """Drain workers, all at the same time; each must end with 0."""
+        """Drain workers, one after the other, along the flow; each must end with 0."""
         for name in names:
             self.workers[name].send_signal(signal.SIGTERM)
-        for name in names:
             code = self.workers[name].wait(timeout=DEADLINE_S)
             assert code == 0, f"{name} ended with {code}\n{self.complaints()}"
             del self.workers[name]
@@ -188,10 +188,13 @@ class Pipeline:
         return made
 
     def push(self, records, endpoint="pull"):
-        """Send records through a PUSH socket of their own, which is closed when all are out."""
-        with self.socket(zmq.PUSH, endpoint, linger=5000, sndtimeo=DEADLINE_S * 1000) as sender:
-            for record in records:
-                sender.send(record)
+        """Send records through a PUSH socket of their own. It stays open: libzmq loses what is on
+        its way when a PUSH closes while its receiver is at the high-water mark."""
+        sender = self.socket(zmq.PUSH, endpoint, sndtimeo=DEADLINE_S * 1000)
+        self.pushers.append(sender)
+        for record in records:
+            sender.send(record)
+        return sender
 
     def ask(self, *frames, endpoint="router"):
         """One request of a REQ producer; the frames of its answer."""

@@ -229,11 +229,11 @@ class Flood:
             thread.join()
 
     def _push(self):
-        with self.chain.socket(zmq.PUSH, "pull", sndhwm=100, linger=5000) as sender:
-            while not self.ending.is_set():
-                if sender.poll(100, zmq.POLLOUT):
-                    sender.send(b'{"push":%d,"pad":"%s"}' % (self.sent[0], b"p" * 1000))
-                    self.sent[0] += 1
+        sender = self.chain.push([])
+        while not self.ending.is_set():
+            if sender.poll(100, zmq.POLLOUT):
+                sender.send(b'{"push":%d,"pad":"%s"}' % (self.sent[0], b"p" * 1000))
+                self.sent[0] += 1
 
     def _ask(self):
         with self.chain.socket(zmq.DEALER, "router") as dealer:
