@@ -137,6 +137,17 @@ tell_end (mr_unit_t *self, bool draining, bool late)
     }
 }
 
+/* Its lock file outlives it and tells whether this life got on with anything. */
+static void
+note_work (mr_unit_t *self)
+{
+    mr_worker_info_t info;
+    if (mr_worker_read (self->env->plan->run_dir, self->name, &info, NULL) == MR_OK &&
+        info.incarnation == self->child.incarnation && info.traces.progress > 0) {
+        mr_unit_event (self, NULL, MR_POLICY_WORKED);
+    }
+}
+
 static void
 on_exit_watch (void *arg, short revents)
 {
@@ -152,6 +163,7 @@ on_exit_watch (void *arg, short revents)
     self->late = late;
     self->last_code = code;
     self->last_signal = signal;
+    note_work (self);
     forget_process (self); /* its lock file stays: its successor, and ingest, read its traces */
     self->reason[0] = '\0';
     if (!draining || late) {

@@ -151,9 +151,8 @@ class Chain:
         for entry in os.listdir(self.run_dir):
             if entry.endswith(".lock"):
                 try:
-                    with open(os.path.join(self.run_dir, entry), encoding="utf-8",
-                              errors="replace") as source:
-                        match = re.match(r"pid=(\d+) ", source.read())
+                    with open(os.path.join(self.run_dir, entry), "rb") as source:
+                        match = re.match(rb"pid=(\d+) ", source.read(256))
                 except FileNotFoundError:
                     continue
                 if match:

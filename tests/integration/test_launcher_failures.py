@@ -180,7 +180,11 @@ def test_a_hand_started_worker_that_dies_is_not_brought_back(chain):
     wait_for(lambda: chain.status().get("processor.5", {}).get("restarts") is not None, "seen")
     worker.kill()
     worker.wait()
-    wait_for(lambda: "processor.5" not in chain.status(), "it is gone and its lock is swept")
+    chain.wait_state("processor.5", "dead")
+    chain.millrace("restart", "processor.1")  # time for the launcher to do something else
+    assert chain.states()["processor.5"] == "dead"
+    chain.millrace("down")
+    assert chain.leftovers() == []
 
 
 def test_two_workers_for_one_slot_the_second_exits_75(chain):
