@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STATE_MAGIC UINT32_C (0x4c4e524a) /* "JRNL" */
 
@@ -212,6 +213,48 @@ mr_journal_info (const mr_journal_t *self)
         .received = self->received,
         .watermark = self->watermark,
     };
+}
+
+mr_status_t
+mr_journal_peek (const char *dir, mr_journal_info_t *ret_info, mr_error_t *err)
+{
+    mr_seglog_options_t options = {
+        .dir = dir,
+        .kind = MR_JOURNAL_KIND,
+        .read_only = true,
+        .segment_bytes = MR_SEGLOG_SEGMENT_MIN,
+        .max_payload_bytes = MR_BATCH_MAX_BYTES + TRAILER_LIMIT,
+    };
+    mr_seglog_t *log = NULL;
+    if (access (dir, F_OK) != 0) {
+        return MR_CLOSED;
+    }
+    mr_status_t status = mr_seglog_open (&options, &log, err);
+    if (status != MR_OK) {
+        return status;
+    }
+    mr_buffer_t text;
+    mr_buffer_init (&text, MR_SEGLOG_SNAPSHOT_MAX);
+    uint64_t from = 0;
+    state_head_t head = {0};
+    status = mr_seglog_snapshot (log, &text, &from, err);
+    if (status == MR_OK && text.size >= sizeof head) {
+        memcpy (&head, text.data, sizeof head);
+    }
+    if (status == MR_OK && (head.magic != STATE_MAGIC || head.version != 1)) {
+        mr_error_set (err, "%s: the snapshot of a segment is broken", dir);
+        status = MR_INVALID;
+    }
+    *ret_info = (mr_journal_info_t){
+        .id = mr_seglog_id (log),
+        .next_seq = head.next_seq,
+        .top_seq = head.top_seq,
+        .received = head.received,
+        .watermark = head.watermark,
+    };
+    mr_buffer_release (&text);
+    mr_seglog_close (&log);
+    return status == MR_CLOSED ? MR_OK : status;
 }
 
 /* ---- append, sync, read ---- */

@@ -79,6 +79,11 @@ void mr_journal_close (mr_journal_t **self_p);
 
 mr_journal_info_t mr_journal_info (const mr_journal_t *self);
 
+/* What a journal says of itself at the start of its newest segment, from any process and without
+ * its lock. dir: as mr_journal_path. MR_OK; MR_CLOSED: there is none; MR_INVALID; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_journal_peek (const char *dir, mr_journal_info_t *ret_info,
+                                      mr_error_t *err);
+
 /* A batch to append: its seq is next_seq. */
 typedef struct mr_journal_entry {
     const void *frame;

@@ -1,0 +1,264 @@
+#include "common/delivery/tally.h"
+
+#include "common/base/seglog_reader.h"
+#include "common/delivery/journal.h"
+#include "common/delivery/tally_spool.h"
+#include "common/delivery/window.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SLOTS = 63, TRIES = 200, PAUSE_MS = 2 };
+
+/* ---- the journal's side ---- */
+
+/* Everything in it, for it is trimmed to the watermark as it goes. */
+static mr_status_t
+scan_journal (const char *dir, mr_tally_t *tally, mr_error_t *err)
+{
+    mr_seglog_reader_options_t options = {.dir = dir, .headers_only = true};
+    mr_seglog_reader_t *reader = NULL;
+    mr_status_t status = mr_seglog_reader_new (&options, &reader, err);
+    bool above = false; /* a batch above the watermark was seen */
+    while (status == MR_OK) {
+        mr_seglog_frame_t frame;
+        unsigned count;
+        status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
+        if (status != MR_OK || frame.type != MR_SEGLOG_DATA) {
+            continue;
+        }
+        tally->top = frame.words[MR_JOURNAL_WORD_SEQ];
+        tally->received = frame.words[MR_JOURNAL_WORD_TOTAL];
+        if (tally->top <= tally->watermark) {
+            tally->settled_in = tally->received;
+        } else if (!above) {
+            tally->settled_in = tally->received - frame.words[MR_JOURNAL_WORD_RECEIVED];
+            above = true;
+        }
+    }
+    mr_seglog_reader_destroy (&reader);
+    return status == MR_AGAIN ? MR_OK : status;
+}
+
+/* Where the journal stands before its first frame. */
+static mr_status_t
+read_journal (const char *data_dir, int slot, mr_tally_t *tally, mr_error_t *err)
+{
+    char dir[PATH_MAX];
+    mr_journal_path (data_dir, slot, dir);
+    mr_journal_info_t info;
+    mr_status_t status = mr_journal_peek (dir, &info, err);
+    if (status == MR_OK) {
+        tally->top = info.top_seq;
+        tally->received = info.received;
+        tally->settled_in = info.received;
+        status = scan_journal (dir, tally, err);
+    }
+    return status;
+}
+
+/* ---- the window's side ---- */
+
+/* The highest seq with everything up to it settled. */
+static mr_status_t
+read_watermark (const char *data_dir, int slot, const mr_journal_info_t *info, uint64_t *ret_seq,
+                mr_error_t *err)
+{
+    char path[PATH_MAX + 32];
+    snprintf (path, sizeof path, "%s/ingest.%d.window", data_dir, slot);
+    mr_window_t *window = NULL;
+    mr_status_t status = mr_window_open (path, info->id, &window, err);
+    uint64_t seq = info->watermark;
+    if (status == MR_OK) {
+        seq = mr_window_base (window) > seq ? mr_window_base (window) : seq;
+        while (mr_window_settled (window, seq + 1)) {
+            seq++;
+        }
+        mr_window_close (&window);
+    } else if (status == MR_CLOSED) {
+        status = MR_OK; /* of another start of the machine: what the journal noted holds */
+    }
+    *ret_seq = seq;
+    return status;
+}
+
+/* ---- one look ---- */
+
+typedef struct look {
+    mr_tally_spool_t spools[SLOTS];
+    int count;
+} look_t;
+
+static void
+end_look (look_t *look)
+{
+    for (int i = 0; i < look->count; i++) {
+        mr_tally_spool_close (&look->spools[i]);
+    }
+    look->count = 0;
+}
+
+static mr_status_t
+begin_look (look_t *look, const char *data_dir, uint64_t journal, mr_error_t *err)
+{
+    for (int slot = 0; slot < SLOTS; slot++) {
+        mr_status_t status =
+            mr_tally_spool_open (data_dir, slot, journal, &look->spools[look->count], err);
+        if (status == MR_OK) {
+            look->count++;
+        } else if (status != MR_CLOSED) {
+            return status;
+        }
+    }
+    return MR_OK;
+}
+
+/* Segments' starts were read; then the watermark; now the frames up to it. A start that holds
+ * batches above the watermark cannot be used: wait until the watermark has passed it. */
+static mr_status_t
+add_spools (look_t *look, mr_tally_t *tally, mr_error_t *err)
+{
+    for (int i = 0; i < look->count; i++) {
+        mr_spool_sum_t sum = look->spools[i].start;
+        if (sum.max_seq > tally->watermark) {
+            return MR_AGAIN;
+        }
+        mr_status_t status = mr_tally_spool_add (&look->spools[i], tally->watermark, &sum, err);
+        if (status != MR_OK) {
+            return status;
+        }
+        tally->exported += sum.exported;
+        tally->filtered += sum.filtered;
+        tally->dead += sum.dead;
+        tally->batches += sum.batches;
+    }
+    return MR_OK;
+}
+
+static mr_status_t
+look_once (const char *data_dir, int slot, mr_tally_t *ret_tally, mr_error_t *err)
+{
+    char dir[PATH_MAX];
+    mr_journal_path (data_dir, slot, dir);
+    mr_journal_info_t info;
+    mr_status_t status = mr_journal_peek (dir, &info, err);
+    if (status != MR_OK) {
+        return status;
+    }
+    look_t look = {0};
+    mr_tally_t tally = {.journal = info.id};
+    status = begin_look (&look, data_dir, info.id, err);
+    if (status == MR_OK) {
+        status = read_watermark (data_dir, slot, &info, &tally.watermark, err);
+    }
+    if (status == MR_OK) {
+        status = read_journal (data_dir, slot, &tally, err);
+    }
+    if (status == MR_OK) {
+        status = add_spools (&look, &tally, err);
+    }
+    end_look (&look);
+    if (status == MR_OK) {
+        *ret_tally = tally;
+    }
+    return status;
+}
+
+mr_status_t
+mr_tally_read (const char *data_dir, int slot, mr_tally_t *ret_tally, mr_error_t *err)
+{
+    mr_status_t status = MR_AGAIN;
+    for (int i = 0; i < TRIES && status == MR_AGAIN; i++) {
+        if (i > 0) {
+            nanosleep (&(struct timespec){.tv_nsec = PAUSE_MS * 1000000}, NULL);
+        }
+        status = look_once (data_dir, slot, ret_tally, err);
+    }
+    if (status == MR_AGAIN) {
+        mr_error_set (err, "ingest.%d moves too fast to be caught; try again", slot);
+    }
+    return status;
+}
+
+bool
+mr_tally_balanced (const mr_tally_t *self)
+{
+    return self->settled_in == self->exported + self->filtered + self->dead;
+}
+
+/* ---- running totals ---- */
+
+struct mr_tally_follower {
+    char data_dir[PATH_MAX];
+    uint64_t journal;
+    mr_tally_spool_t spools[SLOTS];
+    mr_spool_sum_t sums[SLOTS]; /* journal 0: the spool was not opened yet */
+};
+
+mr_status_t
+mr_tally_follow (const char *data_dir, uint64_t journal, mr_tally_follower_t **ret_follower)
+{
+    mr_tally_follower_t *self = calloc (1, sizeof *self);
+    if (self == NULL) {
+        return MR_SYSTEM;
+    }
+    snprintf (self->data_dir, sizeof self->data_dir, "%s", data_dir);
+    self->journal = journal;
+    *ret_follower = self;
+    return MR_OK;
+}
+
+void
+mr_tally_follower_destroy (mr_tally_follower_t **self_p)
+{
+    mr_tally_follower_t *self = *self_p;
+    if (self != NULL) {
+        for (int slot = 0; slot < SLOTS; slot++) {
+            mr_tally_spool_close (&self->spools[slot]);
+        }
+        free (self);
+        *self_p = NULL;
+    }
+}
+
+/* A spool whose segments went away under the reading is read anew from its newest one. */
+static void
+follow_spool (mr_tally_follower_t *self, int slot)
+{
+    mr_error_t err;
+    for (int i = 0; i < 2; i++) {
+        if (self->spools[slot].reader == NULL) {
+            if (mr_tally_spool_open (self->data_dir, slot, self->journal, &self->spools[slot],
+                                     &err) != MR_OK) {
+                return;
+            }
+            self->sums[slot] = self->spools[slot].start;
+        }
+        mr_spool_sum_t sum = self->sums[slot];
+        if (mr_tally_spool_add (&self->spools[slot], UINT64_MAX, &sum, &err) == MR_OK) {
+            self->sums[slot] = sum;
+            return;
+        }
+        mr_tally_spool_close (&self->spools[slot]);
+    }
+}
+
+mr_spool_sum_t
+mr_tally_follower_read (mr_tally_follower_t *self)
+{
+    mr_spool_sum_t total = {.journal = self->journal};
+    for (int slot = 0; slot < SLOTS; slot++) {
+        follow_spool (self, slot);
+        const mr_spool_sum_t *sum = &self->sums[slot];
+        total.batches += sum->batches;
+        total.exported += sum->exported;
+        total.filtered += sum->filtered;
+        total.dead += sum->dead;
+        total.max_seq = sum->max_seq > total.max_seq ? sum->max_seq : total.max_seq;
+    }
+    return total;
+}

@@ -1,0 +1,109 @@
+#include "common/delivery/tally_spool.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+enum { FRAMES = 64 };
+
+static mr_status_t
+read_start (const char *dir, uint64_t journal, mr_spool_sum_t *ret_sum, uint64_t *ret_from,
+            mr_error_t *err)
+{
+    mr_seglog_options_t options = {
+        .dir = dir,
+        .kind = MR_SPOOL_KIND,
+        .read_only = true,
+        .segment_bytes = MR_SEGLOG_SEGMENT_MIN,
+        .max_payload_bytes = MR_BATCH_MAX_BYTES,
+    };
+    mr_seglog_t *log = NULL;
+    mr_status_t status = mr_seglog_open (&options, &log, err);
+    if (status != MR_OK) {
+        return status;
+    }
+    mr_buffer_t text;
+    mr_buffer_init (&text, MR_SEGLOG_SNAPSHOT_MAX);
+    status = mr_seglog_snapshot (log, &text, ret_from, err);
+    mr_spool_sum_t sums[MR_SPOOL_SUMS_MAX];
+    uint32_t count = 0;
+    if (status == MR_OK) {
+        status = mr_spool_sums_decode (text.data, text.size, sums, &count, err);
+    } else if (status == MR_CLOSED) {
+        status = MR_OK; /* no segment header can be read: from the oldest frame on */
+    }
+    *ret_sum = (mr_spool_sum_t){.journal = journal};
+    for (uint32_t i = 0; i < count; i++) {
+        if (sums[i].journal == journal) {
+            *ret_sum = sums[i];
+        }
+    }
+    mr_buffer_release (&text);
+    mr_seglog_close (&log);
+    return status;
+}
+
+mr_status_t
+mr_tally_spool_open (const char *data_dir, int slot, uint64_t journal, mr_tally_spool_t *ret_spool,
+                     mr_error_t *err)
+{
+    char dir[PATH_MAX];
+    mr_spool_path (data_dir, slot, dir);
+    if (access (dir, F_OK) != 0) {
+        return MR_CLOSED;
+    }
+    mr_tally_spool_t spool = {0};
+    uint64_t from = 0;
+    mr_status_t status = read_start (dir, journal, &spool.start, &from, err);
+    if (status == MR_OK) {
+        mr_seglog_reader_options_t options = {.dir = dir, .position = from, .headers_only = true};
+        status = mr_seglog_reader_new (&options, &spool.reader, err);
+    }
+    if (status == MR_OK) {
+        *ret_spool = spool;
+    }
+    return status;
+}
+
+void
+mr_tally_spool_close (mr_tally_spool_t *self)
+{
+    mr_seglog_reader_destroy (&self->reader);
+}
+
+static void
+add_frame (const mr_seglog_frame_t *frame, uint64_t through, mr_spool_sum_t *sum)
+{
+    const uint64_t *words = frame->words;
+    if (frame->type != MR_SEGLOG_DATA || words[MR_SPOOL_WORD_JOURNAL] != sum->journal ||
+        words[MR_SPOOL_WORD_SEQ] > through) {
+        return;
+    }
+    sum->batches++;
+    sum->exported += words[MR_SPOOL_WORD_EXPORTED];
+    sum->filtered += words[MR_SPOOL_WORD_FILTERED];
+    sum->dead += words[MR_SPOOL_WORD_DEAD];
+    if (words[MR_SPOOL_WORD_SEQ] > sum->max_seq) {
+        sum->max_seq = words[MR_SPOOL_WORD_SEQ];
+    }
+}
+
+mr_status_t
+mr_tally_spool_add (mr_tally_spool_t *self, uint64_t through, mr_spool_sum_t *sum, mr_error_t *err)
+{
+    mr_seglog_reader_stats_t before;
+    mr_seglog_reader_stats_t after;
+    mr_seglog_reader_stats (self->reader, &before);
+    mr_seglog_frame_t frames[FRAMES];
+    mr_status_t status;
+    unsigned count;
+    while ((status = mr_seglog_reader_next (self->reader, frames, FRAMES, &count, err)) == MR_OK) {
+        for (unsigned i = 0; i < count; i++) {
+            add_frame (&frames[i], through, sum);
+        }
+    }
+    mr_seglog_reader_stats (self->reader, &after);
+    if (status == MR_AGAIN && after.trimmed_bytes == before.trimmed_bytes) {
+        return MR_OK; /* the end */
+    }
+    return status;
+}
