@@ -1,4 +1,4 @@
-/* audit: what became of the records, from the ledgers of all ingest workers that ever ran on this
+/* audit: what became of the records, from the files of all workers that ever ran on this
  * data directory, whether anything runs or not. */
 #ifndef MR_LAUNCHER_AUDIT_H
 #define MR_LAUNCHER_AUDIT_H
@@ -7,9 +7,10 @@
 
 #include <jansson.h>
 
-/* Read DATA/ingest.*.ledger and make the object of `millrace audit --json` (DESIGN: received,
- * exported, filtered, dead, dropped, in_flight, pending, duplicates_refused, replayed, balanced,
- * journals, sinks). MR_INVALID, MR_SYSTEM: a ledger or the directory cannot be read. */
+/* Look at journals, windows, spools and cursors (common/delivery/tally.h) and make the object of
+ * `millrace audit --json` (DESIGN: received, exported, filtered, dead, dropped, in_flight, pending,
+ * duplicates_refused, replayed, balanced, journals, sinks). MR_AGAIN: what runs moves too fast to
+ * be caught; MR_INVALID, MR_SYSTEM: something cannot be read. */
 MR_CHECK mr_status_t mr_audit_read (const char *data_dir, json_t **ret_audit, mr_error_t *err);
 
 /* Print it in words and numbers. Returns MR_EXIT_OK, or MR_EXIT_FAILED when it does not balance. */

@@ -1,132 +1,121 @@
 #include "launcher/audit.h"
 
-#include "common/base/ledger.h"
+#include "common/delivery/tally.h"
+#include "common/delivery/tally_sinks.h"
+#include "common/runtime/worker.h"
 #include "launcher/cli.h"
 #include "launcher/humane.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum { READ_TRIES = 50 };
-
-static uint64_t
-settled (const mr_ledger_counts_t *counts)
-{
-    return counts->exported + counts->filtered + counts->dead + counts->dropped;
-}
-
-/* Records are on their way if and only if batches are. */
-static bool
-is_balanced (const mr_ledger_counts_t *counts)
-{
-    return settled (counts) <= counts->received && counts->batches_done <= counts->batches &&
-           (settled (counts) < counts->received) == (counts->batches_done < counts->batches);
-}
+/* ---- journals ---- */
 
 static json_t *
-journal_of (const char *worker, const mr_ledger_counts_t *counts)
+journal_of (int slot, const mr_tally_t *tally)
 {
+    char worker[32];
     char id[17];
-    snprintf (id, sizeof id, "%016" PRIx64, counts->journal);
-    return json_pack ("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "worker", worker,
-                      "journal", id, "received", (json_int_t)counts->received, "exported",
-                      (json_int_t)counts->exported, "filtered", (json_int_t)counts->filtered,
-                      "dead", (json_int_t)counts->dead, "dropped", (json_int_t)counts->dropped,
-                      "in_flight", (json_int_t)(counts->received - settled (counts)), "batches",
-                      (json_int_t)counts->batches, "batches_done", (json_int_t)counts->batches_done,
-                      "replayed", (json_int_t)counts->replayed, "duplicates_refused",
-                      (json_int_t)counts->refused, "balanced", (int)is_balanced (counts));
-}
-
-static int
-is_ledger (const struct dirent *entry)
-{
-    size_t bytes = strlen (entry->d_name);
-    return strncmp (entry->d_name, "ingest.", 7) == 0 && bytes > 14 &&
-           strcmp (entry->d_name + bytes - 7, ".ledger") == 0;
-}
-
-/* A living ingest changes one counter after another: what looks unbalanced is read again. */
-static mr_status_t
-read_settled (const char *path, mr_ledger_counts_t *counts, mr_error_t *err)
-{
-    mr_status_t status = MR_OK;
-    for (int i = 0; i < READ_TRIES && status == MR_OK; i++) {
-        status = mr_ledger_read (path, counts, err);
-        if (status != MR_OK || is_balanced (counts)) {
-            break;
-        }
-        (void)poll (NULL, 0, 1);
-    }
-    return status;
+    snprintf (worker, sizeof worker, "ingest.%d", slot);
+    snprintf (id, sizeof id, "%016" PRIx64, tally->journal);
+    return json_pack ("{s:s,s:s,s:I,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "worker", worker,
+                      "journal", id, "received", (json_int_t)tally->received, "exported",
+                      (json_int_t)tally->exported, "filtered", (json_int_t)tally->filtered, "dead",
+                      (json_int_t)tally->dead, "dropped", 0, "in_flight",
+                      (json_int_t)(tally->received - tally->settled_in), "batches",
+                      (json_int_t)tally->top, "watermark", (json_int_t)tally->watermark,
+                      "settled_in", (json_int_t)tally->settled_in, "replayed",
+                      (json_int_t)tally->replayed, "duplicates_refused", (json_int_t)tally->refused,
+                      "balanced", (int)mr_tally_balanced (tally));
 }
 
 static mr_status_t
 read_journals (const char *data_dir, json_t *journals, mr_error_t *err)
 {
-    struct dirent **entries = NULL;
-    int count = scandir (data_dir, &entries, is_ledger, versionsort);
-    if (count < 0) {
-        return errno == ENOENT ? MR_OK : mr_error_errno (err, "cannot read %s", data_dir);
-    }
-    mr_status_t status = MR_OK;
-    for (int i = 0; i < count; i++) {
-        char path[PATH_MAX];
-        char worker[256];
-        mr_ledger_counts_t counts;
-        int length = snprintf (path, sizeof path, "%s/%s", data_dir, entries[i]->d_name);
-        snprintf (worker, sizeof worker, "%.*s", (int)(strlen (entries[i]->d_name) - 7),
-                  entries[i]->d_name);
-        if (status == MR_OK && length < PATH_MAX) {
-            status = read_settled (path, &counts, err);
-            if (status == MR_OK) {
-                json_array_append_new (journals, journal_of (worker, &counts));
-            }
+    for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
+        mr_tally_t tally;
+        mr_status_t status = mr_tally_read (data_dir, slot, &tally, err);
+        if (status == MR_OK) {
+            json_array_append_new (journals, journal_of (slot, &tally));
+        } else if (status != MR_CLOSED) {
+            return status;
         }
-        free (entries[i]);
     }
-    free (entries);
-    return status;
+    return MR_OK;
+}
+
+/* ---- sinks ---- */
+
+static void
+add_sink (void *arg, const mr_tally_sink_t *sink)
+{
+    json_t *sinks = arg;
+    char worker[32];
+    snprintf (worker, sizeof worker, "exporter.%d", sink->slot);
+    json_array_append_new (
+        sinks,
+        json_pack ("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:b}", "name", sink->name, "worker", worker,
+                   "delivered", (json_int_t)sink->state.delivered, "unmatched",
+                   (json_int_t)sink->state.unmatched, "rejected", (json_int_t)sink->state.rejected,
+                   "dropped", (json_int_t)sink->state.dropped, "pending", (json_int_t)sink->pending,
+                   "balanced", (int)sink->balanced));
+}
+
+/* ---- the whole ---- */
+
+static json_int_t
+sum_of (const json_t *rows, const char *key)
+{
+    json_int_t sum = 0;
+    size_t index;
+    const json_t *row;
+    json_array_foreach (rows, index, row)
+    {
+        sum += json_integer_value (json_object_get (row, key));
+    }
+    return sum;
+}
+
+static bool
+all_balanced (const json_t *rows)
+{
+    bool balanced = true;
+    size_t index;
+    const json_t *row;
+    json_array_foreach (rows, index, row)
+    {
+        balanced = balanced && json_is_true (json_object_get (row, "balanced"));
+    }
+    return balanced;
 }
 
 mr_status_t
 mr_audit_read (const char *data_dir, json_t **ret_audit, mr_error_t *err)
 {
-    /* pending counts what sinks have yet to take from the spool; without a spool it is 0. */
     static const char *const sums[] = {
-        "received", "exported", "filtered",           "dead", "dropped", "in_flight",
-        "pending",  "replayed", "duplicates_refused",
+        "received", "exported",  "filtered", "dead",
+        "dropped",  "in_flight", "replayed", "duplicates_refused",
     };
     json_t *journals = json_array ();
+    json_t *sinks = json_array ();
     mr_status_t status = read_journals (data_dir, journals, err);
+    if (status == MR_OK) {
+        status = mr_tally_sinks (data_dir, add_sink, sinks, err);
+    }
     if (status != MR_OK) {
         json_decref (journals);
+        json_decref (sinks);
         return status;
     }
     json_t *audit = json_object ();
-    bool balanced = true;
-    size_t index;
-    const json_t *journal;
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
-        json_int_t sum = 0;
-        json_array_foreach (journals, index, journal)
-        {
-            sum += json_integer_value (json_object_get (journal, sums[i]));
-        }
-        json_object_set_new (audit, sums[i], json_integer (sum));
+        json_object_set_new (audit, sums[i], json_integer (sum_of (journals, sums[i])));
     }
-    json_array_foreach (journals, index, journal)
-    {
-        balanced = balanced && json_is_true (json_object_get (journal, "balanced"));
-    }
-    json_object_set_new (audit, "balanced", json_boolean (balanced));
+    json_object_set_new (audit, "pending", json_integer (sum_of (sinks, "pending")));
+    json_object_set_new (audit, "balanced",
+                         json_boolean (all_balanced (journals) && all_balanced (sinks)));
     json_object_set_new (audit, "journals", journals);
-    json_object_set_new (audit, "sinks", json_array ());
+    json_object_set_new (audit, "sinks", sinks);
     *ret_audit = audit;
     return MR_OK;
 }
@@ -155,6 +144,28 @@ print_equation (const char *who, const json_t *counts)
         number (counts, "in_flight", f), balanced ? "balanced" : "NOT balanced");
 }
 
+/* Sinks of which there is something to say. */
+static void
+print_sinks (const json_t *sinks)
+{
+    size_t index;
+    const json_t *sink;
+    json_array_foreach (sinks, index, sink)
+    {
+        bool balanced = json_is_true (json_object_get (sink, "balanced"));
+        char pending[32];
+        char dropped[32];
+        if (json_integer_value (json_object_get (sink, "pending")) > 0 ||
+            json_integer_value (json_object_get (sink, "dropped")) > 0 || !balanced) {
+            printf ("%s of %s: pending %s, dropped %s%s\n",
+                    json_string_value (json_object_get (sink, "name")),
+                    json_string_value (json_object_get (sink, "worker")),
+                    number (sink, "pending", pending), number (sink, "dropped", dropped),
+                    balanced ? "" : ": NOT balanced");
+        }
+    }
+}
+
 int
 mr_audit_print (const json_t *audit)
 {
@@ -174,6 +185,7 @@ mr_audit_print (const json_t *audit)
         }
     }
     print_equation ("audit", audit);
+    print_sinks (json_object_get (audit, "sinks"));
     if (json_integer_value (json_object_get (audit, "replayed")) > 0 ||
         json_integer_value (json_object_get (audit, "duplicates_refused")) > 0) {
         printf ("batches replayed %s, stale copies refused %s\n",

@@ -65,8 +65,8 @@ read_journal (const char *data_dir, int slot, mr_tally_t *tally, mr_error_t *err
 
 /* The highest seq with everything up to it settled. */
 static mr_status_t
-read_watermark (const char *data_dir, int slot, const mr_journal_info_t *info, uint64_t *ret_seq,
-                mr_error_t *err)
+read_window (const char *data_dir, int slot, const mr_journal_info_t *info, mr_tally_t *tally,
+             mr_error_t *err)
 {
     char path[PATH_MAX + 32];
     snprintf (path, sizeof path, "%s/ingest.%d.window", data_dir, slot);
@@ -78,11 +78,13 @@ read_watermark (const char *data_dir, int slot, const mr_journal_info_t *info, u
         while (mr_window_settled (window, seq + 1)) {
             seq++;
         }
+        tally->replayed = mr_window_replayed (window);
+        tally->refused = mr_window_refused (window);
         mr_window_close (&window);
     } else if (status == MR_CLOSED) {
         status = MR_OK; /* of another start of the machine: what the journal noted holds */
     }
-    *ret_seq = seq;
+    tally->watermark = seq;
     return status;
 }
 
@@ -153,7 +155,7 @@ look_once (const char *data_dir, int slot, mr_tally_t *ret_tally, mr_error_t *er
     mr_tally_t tally = {.journal = info.id};
     status = begin_look (&look, data_dir, info.id, err);
     if (status == MR_OK) {
-        status = read_watermark (data_dir, slot, &info, &tally.watermark, err);
+        status = read_window (data_dir, slot, &info, &tally, err);
     }
     if (status == MR_OK) {
         status = read_journal (data_dir, slot, &tally, err);

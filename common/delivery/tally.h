@@ -26,6 +26,8 @@ typedef struct mr_tally {
     uint64_t filtered;
     uint64_t dead;
     uint64_t batches;
+    uint64_t replayed; /* batches pushed again, since the window was made */
+    uint64_t refused;  /* stale copies that exporters refused, since then */
 } mr_tally_t;
 
 /* Look at the journal of ingest worker `slot` and at all spools of the data directory, whether

@@ -33,8 +33,12 @@ read_start (const char *dir, uint64_t journal, mr_spool_sum_t *ret_sum, uint64_t
     }
     *ret_sum = (mr_spool_sum_t){.journal = journal};
     for (uint32_t i = 0; i < count; i++) {
-        if (sums[i].journal == journal) {
-            *ret_sum = sums[i];
+        if (journal == 0 || sums[i].journal == journal) {
+            ret_sum->max_seq = sums[i].max_seq;
+            ret_sum->batches += sums[i].batches;
+            ret_sum->exported += sums[i].exported;
+            ret_sum->filtered += sums[i].filtered;
+            ret_sum->dead += sums[i].dead;
         }
     }
     mr_buffer_release (&text);
@@ -74,8 +78,8 @@ static void
 add_frame (const mr_seglog_frame_t *frame, uint64_t through, mr_spool_sum_t *sum)
 {
     const uint64_t *words = frame->words;
-    if (frame->type != MR_SEGLOG_DATA || words[MR_SPOOL_WORD_JOURNAL] != sum->journal ||
-        words[MR_SPOOL_WORD_SEQ] > through) {
+    bool wanted = sum->journal == 0 || words[MR_SPOOL_WORD_JOURNAL] == sum->journal;
+    if (frame->type != MR_SEGLOG_DATA || !wanted || words[MR_SPOOL_WORD_SEQ] > through) {
         return;
     }
     sum->batches++;

@@ -29,6 +29,8 @@ typedef struct header {
     uint64_t uuid; /* of this file */
     char boot_id[MR_BOOT_ID_BYTES];
     _Atomic uint64_t watermark;
+    _Atomic uint64_t replayed;
+    _Atomic uint64_t refused;
 } header_t;
 
 typedef struct layout {
@@ -211,6 +213,30 @@ uint64_t
 mr_window_watermark (const mr_window_t *self)
 {
     return atomic_load (&self->map->head.header.watermark);
+}
+
+void
+mr_window_count_replayed (mr_window_t *self)
+{
+    atomic_fetch_add (&self->map->head.header.replayed, 1);
+}
+
+void
+mr_window_count_refused (mr_window_t *self)
+{
+    atomic_fetch_add (&self->map->head.header.refused, 1);
+}
+
+uint64_t
+mr_window_replayed (const mr_window_t *self)
+{
+    return atomic_load (&self->map->head.header.replayed);
+}
+
+uint64_t
+mr_window_refused (const mr_window_t *self)
+{
+    return atomic_load (&self->map->head.header.refused);
 }
 
 bool

@@ -65,6 +65,13 @@ uint64_t mr_window_base (const mr_window_t *self);
 void mr_window_note_watermark (mr_window_t *self, uint64_t seq);
 uint64_t mr_window_watermark (const mr_window_t *self);
 
+/* Counted since the window was made: batches that ingest pushed again, and stale copies that
+ * exporters refused. */
+void mr_window_count_replayed (mr_window_t *self);
+void mr_window_count_refused (mr_window_t *self);
+uint64_t mr_window_replayed (const mr_window_t *self);
+uint64_t mr_window_refused (const mr_window_t *self);
+
 /* Whether the file at the path is still the one that is mapped. */
 bool mr_window_is_current (const mr_window_t *self);
 

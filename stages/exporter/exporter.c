@@ -220,6 +220,9 @@ accept (exporter_t *self, const mr_stage_callbacks_t *callbacks, const mr_batch_
         mr_stage_frame (callbacks->stage, &offer.frame, &offer.bytes);
         status = mr_spool_accept (self->spool, &offer, &released, &err);
     }
+    if (status == MR_CLOSED && window != NULL) {
+        mr_window_count_refused (window);
+    }
     if (released) {
         self->freed++;
         mr_stage_notify_loss (callbacks->stage);

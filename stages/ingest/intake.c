@@ -120,7 +120,6 @@ seal (mr_intake_t *self)
         return false;
     }
     set_full (self, false, "");
-    (void)mr_ledger_made (self->ledger, batch.received);
     mr_producers_clear_changes (self->memory.producers);
     mr_batcher_clear (self->batcher);
     mr_sender_add (self->sender, batch.seq, &msg);
@@ -366,7 +365,6 @@ void
 mr_intake_done (mr_intake_t *self, const mr_control_t *done)
 {
     if (done->journal == mr_journal_info (self->journal).id) {
-        mr_ledger_settled (self->ledger, done->exported, done->filtered, done->dead);
         mr_sender_done (self->sender, done->seq);
         if (mr_sender_watermark (self->sender) - self->settled >= SETTLE_BATCHES) {
             settle (self);
@@ -429,25 +427,26 @@ mr_intake_producers (mr_intake_t *self)
 mr_status_t
 mr_intake_counters (const mr_intake_t *self, mr_buffer_t *json)
 {
-    mr_ledger_counts_t c = mr_ledger_counts (self->ledger);
-    uint64_t settled = c.exported + c.filtered + c.dead + c.dropped;
-    mr_status_t status =
-        mr_buffer_printf (json,
-                          ",\"ledger\":{\"received\":%" PRIu64 ",\"exported\":%" PRIu64
-                          ",\"filtered\":%" PRIu64 ",\"dead\":%" PRIu64 ",\"dropped\":%" PRIu64
-                          ",\"in_flight\":%" PRIu64 ",\"in_flight_batches\":%" PRIu32 "}",
-                          c.received, c.exported, c.filtered, c.dead, c.dropped,
-                          c.received - settled, mr_sender_in_flight (self->sender));
+    mr_journal_info_t books = mr_journal_info (self->journal);
+    mr_spool_sum_t c = mr_tally_follower_read (self->spooled);
+    uint64_t settled = c.exported + c.filtered + c.dead;
+    mr_status_t status = mr_buffer_printf (
+        json,
+        ",\"ledger\":{\"received\":%" PRIu64 ",\"exported\":%" PRIu64 ",\"filtered\":%" PRIu64
+        ",\"dead\":%" PRIu64 ",\"dropped\":0,\"in_flight\":%" PRIu64
+        ",\"in_flight_batches\":%" PRIu32 "}",
+        books.received, c.exported, c.filtered, c.dead,
+        books.received > settled ? books.received - settled : 0,
+        mr_sender_in_flight (self->sender));
     if (status != MR_OK) {
         return status;
     }
-    mr_journal_info_t info = mr_journal_info (self->journal);
     return mr_buffer_printf (json,
                              ",\"journal\":{\"id\":\"%016" PRIx64 "\",\"received\":%" PRIu64
                              ",\"batches\":%" PRIu64 ",\"watermark\":%" PRIu64
                              ",\"in_flight_batches\":%" PRIu32 ",\"replayed\":%" PRIu64
                              ",\"full\":%s}",
-                             info.id, info.received, info.top_seq,
+                             books.id, books.received, books.top_seq,
                              mr_sender_watermark (self->sender), mr_sender_in_flight (self->sender),
                              mr_sender_replayed (self->sender), self->full ? "true" : "false");
 }

@@ -3,7 +3,6 @@
 #include "common/base/clock.h"
 #include "stages/ingest/intake_private.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,17 +30,17 @@ open_journal (mr_intake_t *self, mr_error_t *err)
     return mr_journal_open (&options, &self->journal, err);
 }
 
+/* What became of our records stands in the exporters' spools. */
 static mr_status_t
-open_ledger (mr_intake_t *self, mr_error_t *err)
+follow_spools (mr_intake_t *self, mr_error_t *err)
 {
-    char path[PATH_MAX];
-    snprintf (
-        path, sizeof path, "%s/%s.ledger",
-        mr_config_text (mr_config_section (mr_stage_config (self->stage), "pipeline"), "data_dir"),
-        mr_stage_worker (self->stage));
-    return mr_ledger_open (path, &self->ledger, err);
+    const mr_config_section_t *pipeline =
+        mr_config_section (mr_stage_config (self->stage), "pipeline");
+    return mr_tally_follow (mr_config_text (pipeline, "data_dir"),
+                            mr_journal_info (self->journal).id, &self->spooled) == MR_OK
+               ? MR_OK
+               : mr_error_errno (err, "ingest");
 }
-
 static void
 on_synced (void *arg)
 {
@@ -104,7 +103,7 @@ mr_intake_new (mr_stage_t *stage, mr_intake_t **ret_intake, mr_error_t *err)
         status = open_sender (self, err);
     }
     if (status == MR_OK) {
-        status = open_ledger (self, err);
+        status = follow_spools (self, err);
     }
     if (status != MR_OK) {
         mr_intake_destroy (&self);
@@ -125,7 +124,7 @@ mr_intake_destroy (mr_intake_t **self_p)
         self->sources[i].destroy (self->sources[i].self);
     }
     mr_syncer_destroy (&self->syncer);
-    mr_ledger_close (&self->ledger);
+    mr_tally_follower_destroy (&self->spooled);
     mr_sender_destroy (&self->sender);
     mr_journal_close (&self->journal);
     mr_batcher_destroy (&self->batcher);

@@ -3,7 +3,7 @@
 #ifndef MR_STAGES_INGEST_INTAKE_PRIVATE_H
 #define MR_STAGES_INGEST_INTAKE_PRIVATE_H
 
-#include "common/base/ledger.h"
+#include "common/delivery/tally.h"
 #include "stages/ingest/batcher.h"
 #include "stages/ingest/intake.h"
 #include "stages/ingest/memory.h"
@@ -17,8 +17,8 @@ struct mr_intake {
     mr_memory_t memory;
     mr_journal_t *journal;
     mr_sender_t *sender;
-    mr_syncer_t *syncer; /* NULL unless durability = fsync */
-    mr_ledger_t *ledger;
+    mr_syncer_t *syncer;          /* NULL unless durability = fsync */
+    mr_tally_follower_t *spooled; /* sums of our journal in all spools */
     mr_source_t sources[MR_INTAKE_SOURCES_MAX];
     int source_count;
     size_t max_record;

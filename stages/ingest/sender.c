@@ -292,6 +292,7 @@ push (mr_sender_t *self, uint64_t seq)
     self->pushed[mr_sender_place (seq)] = word.generation;
     if (self->attempts[mr_sender_place (seq)] > 0) {
         self->replayed++;
+        mr_window_count_replayed (self->window);
     }
     if (self->attempts[mr_sender_place (seq)] < UINT8_MAX) {
         self->attempts[mr_sender_place (seq)]++;
