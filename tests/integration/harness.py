@@ -28,8 +28,9 @@ def wait_for(fact, what, deadline_s=DEADLINE_S):
         value = fact()
         if value:
             return value
-        said = what() if callable(what) else what
-        assert time.monotonic() < end, f"not within {deadline_s} s: {said}"
+        if time.monotonic() >= end:
+            said = what() if callable(what) else what
+            raise AssertionError(f"not within {deadline_s} s: {said}")
         time.sleep(0.02)
 
 
@@ -223,14 +224,17 @@ class Pipeline:
         return self.records(os.path.join(self.folder, "data", "dead", "exporter.0.jsonl"))
 
     def wait_lines(self, count, path=None):
+        """Wait for so many lines, no more and no less; returns them."""
+        seen = [0]
+
         def enough():
             with contextlib.suppress(AssertionError):  # a line may be half written just now
-                return len(self.lines(path)) >= count
-            return False
-        self.wait_for(enough,
-                      lambda: f"{len(self.lines(path))} of {count} lines\n{self.complaints()}")
-        assert len(self.lines(path)) == count
-        return self.lines(path)
+                seen[0] = len(self.lines(path))
+            return seen[0] >= count
+        self.wait_for(enough, lambda: f"{seen[0]} of {count} lines\n{self.complaints()}")
+        lines = self.lines(path)
+        assert len(lines) == count
+        return lines
 
     def listen(self):
         """Be the monitor: hear every event from now on. Before workers start."""
