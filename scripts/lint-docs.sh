@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # lint-docs.sh: every relative link of the documents leads somewhere, to a heading too; README holds
-# the grammar as it is; man pages are well formed and belong to a program or a file.
+# the grammar as it is; tests that are named exist; man pages are well formed.
 set -euo pipefail
 # shellcheck source=scripts/lint-lib.sh
 . "$(dirname "$0")/lint-lib.sh"
@@ -68,6 +68,15 @@ if [ -f README.md ] && [ -f common/record/GRAMMAR.md ]; then
         echo "README.md:1: the grammar differs: run scripts/update-reference.sh"
         failures=1
     }
+fi
+# A test that a document names is there.
+if [ -f tests/README.md ]; then
+    while read -r name; do
+        grep -rqw --include='*.py' --include='*.c' "$name" tests || {
+            echo "tests/README.md:1: no such test: $name"
+            failures=1
+        }
+    done < <(grep -oE 'test_[a-z0-9_]+' tests/README.md | sort -u)
 fi
 # Style remarks are left out: lines follow this tree's width.
 [ "${#pages[@]}" -eq 0 ] || mandoc -Tlint -Wwarning "${pages[@]}" || failures=1
