@@ -71,6 +71,18 @@ init_rows (const mr_config_t *config, const mr_config_section_t *section, mr_row
     return status == MR_OK ? MR_OK : mr_error_errno (err, "sink");
 }
 
+/* A sink that has worked is not the configuration's fault when it does not any more: then it is
+ * this sink's failure, and the others go on. */
+static bool
+has_worked (const mr_config_t *config, const mr_config_section_t *section)
+{
+    char path[PATH_MAX];
+    mr_cursor_dir (mr_config_text (mr_config_section (config, "pipeline"), "data_dir"), 0, path);
+    size_t bytes = strlen (path);
+    snprintf (path + bytes, sizeof path - bytes, "/%.50s.cursor", mr_config_section_name (section));
+    return access (path, F_OK) == 0;
+}
+
 mr_status_t
 mr_outputs_check (const mr_config_t *config, mr_error_t *err)
 {
@@ -89,7 +101,7 @@ mr_outputs_check (const mr_config_t *config, mr_error_t *err)
         }
         mr_rows_release (&rows);
         mr_error_t why;
-        if (is_file (section) &&
+        if (is_file (section) && !has_worked (config, section) &&
             mr_sink_path_check (mr_config_text (section, "path"), &why) != MR_OK) {
             return mr_config_fault (config, mr_config_next (section, "path", NULL), err, "%s",
                                     why.text);

@@ -1,0 +1,273 @@
+"""kill -9 of exporters at any step, sinks that fail, are slow or are moved away: every acknowledged
+record is in each sink exactly once, by the producer's own ledger and the sink's bytes."""
+import glob
+import json
+import os
+import subprocess
+
+import pytest
+from deliverylib import Delivery, lines_in, outputs, tally
+from harness import is_alive, wait_for
+
+# The points that a life under load passes by itself.
+POINTS = ["spool.accept.reserved", "spool.accept.claimed", "spool.accept.appended",
+          "spool.accept.done", "seglog.append.begin", "seglog.append.torn", "seglog.append.half",
+          "seglog.append.written", "seglog.append.published", "seglog.roll.header",
+          "seglog.roll.named", "seglog.roll.published", "seglog.trim.published",
+          "seglog.trim.disposed", "sink.write.half", "sink.write.done", "pump.commit.begin",
+          "cursor.commit.begin", "cursor.commit.torn", "cursor.commit.done", "pump.commit.done",
+          "checkpoint.save.written", "checkpoint.save.renamed"]
+
+
+@pytest.fixture(name="make")
+def make_chain(request):
+    """make(...) -> a chain that is up; it is closed at the end of the test."""
+    made = []
+
+    def make(environment=None, **options):
+        exporter = options.pop("exporter", "")
+        chain = Delivery(**options)
+        made.append(chain)
+        with open(chain.config, encoding="utf-8") as source:
+            text = source.read()
+        with open(chain.config, "w", encoding="utf-8") as out:
+            out.write(text.replace("[exporter]\n", f"[exporter]\n{exporter}"))
+        subprocess.run([*chain.command("up", "--detach"), "-c", chain.config],
+                       env={**os.environ, **(environment or {})}, check=True, timeout=60,
+                       stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        return chain
+
+    yield make
+    for chain in made:
+        if getattr(request.node, "failed", False):
+            print(chain.complaints())
+        chain.close()
+
+
+def last_value(chain, name="requests"):
+    """The metric's value, summed over exporters and series, as their last rows have it."""
+    total = 0
+    for path in outputs(os.path.join(chain.folder, "metrics.jsonl")):
+        last = {}
+        with open(path, encoding="utf-8") as source:
+            for row in map(json.loads, source):
+                if row["metric"] == name:
+                    last[json.dumps(row["labels"])] = row["value"]
+        total += sum(last.values())
+    return total
+
+
+METRICS = "[sink metrics]\ntype = file\npath = metrics.jsonl\ninput = metrics\ninterval = 200ms\n"
+
+
+def test_kill_nine_of_an_exporter_loses_and_doubles_nothing(make):
+    chain = make(extra=METRICS, exporter="spool_segment = 64KiB\n")
+    with chain.producer(bad=97) as producer:
+        for _ in range(6):
+            chain.more(producer)
+            chain.kill_and_wait("exporter.0")
+        chain.more(producer)
+        producer.finish()
+        chain.wait_out(producer)
+        assert last_value(chain) == producer.expected()[0]
+
+
+def test_kill_nine_of_two_exporters_and_of_all_at_once(make):
+    chain = make(workers={"exporter": 2, "processor": 2}, extra=METRICS)
+    with chain.producer(bad=97) as producer:
+        for names in (["exporter.0"], ["exporter.1"], ["exporter.1", "exporter.0"]):
+            chain.more(producer)
+            before = [chain.pids()[name] for name in names]
+            for name in names:
+                assert chain.kill(name)
+            wait_for(lambda old=before, new=names: not set(old) & set(chain.pids().values())
+                     and set(new) <= set(chain.pids()), f"{names} are back")
+        chain.more(producer, 500)
+        for name in ("launcher", "ingest.0", "processor.0", "metrics.0", "exporter.0",
+                     "exporter.1"):
+            assert chain.kill(name)
+        chain.up()
+        chain.more(producer, 500)
+        producer.finish()
+        chain.wait_out(producer)
+        assert last_value(chain) == producer.expected()[0]
+
+
+def die_at(chain, armed, producer, point, worker="exporter.0"):
+    """The exporter dies there, and is back when this returns. Points of the segment log are
+    ingest's too: then once more."""
+    first = chain.pids()[worker]
+    while is_alive(first):
+        armed.write_text(point)
+        wait_for(lambda: producer.fault or not armed.exists(),
+                 lambda: f"somebody dies at {point}\n{chain.complaints()}")
+        chain.more(producer, 50)
+    wait_for(lambda: chain.pids().get(worker) not in (None, first), f"{worker} is back")
+
+
+@pytest.mark.parametrize("points", [POINTS[i::3] for i in range(3)])
+def test_a_crash_at_each_step_loses_and_doubles_nothing(make, points, tmp_path):
+    armed = tmp_path / "armed"
+    chain = make({"MILLRACE_CRASH_FILE": str(armed)}, extra=METRICS,
+                 exporter="spool_segment = 64KiB\n")
+    with chain.producer(bad=97, rate=4000) as producer:
+        for nth, point in enumerate(points):
+            chain.more(producer)
+            die_at(chain, armed, producer, f"{point}:{1 + nth % 3}")
+        producer.finish()
+        chain.wait_out(producer)
+        assert last_value(chain) == producer.expected()[0]
+
+
+def test_a_crash_while_an_earlier_claim_is_settled(make, tmp_path):
+    armed = tmp_path / "armed"
+    chain = make({"MILLRACE_CRASH_FILE": str(armed)})
+    with chain.producer(rate=4000) as producer:
+        for _ in range(3):
+            first = chain.pids()["exporter.0"]
+            armed.write_text("spool.accept.claimed")
+            wait_for(lambda pid=first: not is_alive(pid), "it died with a claim")
+            armed.write_text("spool.settle.release")  # its successor, or ingest, dies settling
+            wait_for(lambda: not armed.exists(), "somebody died settling")
+            chain.more(producer)
+        producer.finish()
+        chain.wait_out(producer)
+
+
+def test_fsync_keeps_the_promise_under_kill_nine(make, tmp_path):
+    armed = tmp_path / "armed"
+    chain = make({"MILLRACE_CRASH_FILE": str(armed)}, ingest="durability = fsync\n",
+                 exporter="spool_segment = 64KiB\n")
+    with chain.producer(rate=2000) as producer:
+        for point in ("seglog.sync.data:7", "seglog.sync.published:5", "seglog.sync.dir:1"):
+            chain.more(producer, 100)
+            armed.write_text(point)
+            wait_for(lambda: producer.fault or not armed.exists(), f"somebody dies at {point}")
+        chain.more(producer, 100)
+        wait_for(lambda: is_alive(chain.pids().get("exporter.0", 0)), "an exporter")
+        chain.kill_and_wait("exporter.0")
+        producer.finish()
+        chain.wait_out(producer)
+
+
+# ---- sinks of another mind ----
+
+
+def test_a_sink_that_fails_holds_up_no_other_and_misses_nothing(make):
+    """Something stands where its directory should be; later it is taken away."""
+    chain = make(extra="[sink second]\ntype = file\npath = second/out.jsonl\n")
+    folder = os.path.join(chain.folder, "second")
+    with chain.producer() as producer:
+        chain.more(producer)
+        os.rename(folder, folder + ".aside")
+        with open(folder, "w", encoding="utf-8"):
+            pass
+        goal = producer.acknowledged + 5000
+        chain.more(producer, 5000)
+        wait_for(lambda: lines_in([chain.out]) >= goal, "the first sink goes on")
+        chain.kill_and_wait("exporter.0")
+        chain.more(producer)
+        os.remove(folder)
+        producer.finish()
+        good = producer.expected()[0]
+        paths = [f"{folder}/out.jsonl", f"{folder}.aside/out.jsonl"]
+        wait_for(lambda: lines_in(paths) >= good,
+                 lambda: f"{lines_in(paths)} of {good}\n{chain.complaints()}")
+        chain.wait_out(producer)
+        found = tally([producer], paths)
+        assert (found.lost(), found.doubled(), found.strangers) == ([], [], [])
+
+
+
+def test_a_full_spool_makes_producers_wait_for_the_sink(make):
+    chain = make(exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n",
+                 extra="[sink second]\ntype = file\npath = second/out.jsonl\n")
+    folder = os.path.join(chain.folder, "second")
+    with chain.producer(pad=3000) as producer:
+        chain.more(producer, 50)
+        os.rename(folder, folder + ".aside")
+        with open(folder, "w", encoding="utf-8"):
+            pass
+        wait_for(lambda: producer.answers["busy"] > 0 or "spool full for sink second"
+                 in chain.complaints(), lambda: chain.complaints())
+        os.remove(folder)
+        chain.more(producer, 500)
+        producer.finish()
+        good = producer.expected()[0]
+        paths = [f"{folder}/out.jsonl", f"{folder}.aside/out.jsonl"]
+        wait_for(lambda: lines_in(paths) >= good, lambda: chain.complaints())
+        chain.wait_out(producer)
+        found = tally([producer], paths)
+        assert (found.lost(), found.doubled(), found.strangers) == ([], [], [])
+
+
+def test_a_sink_may_drop_the_oldest_and_says_how_many(make):
+    chain = make(exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n",
+                 extra="[sink second]\ntype = file\npath = second/out.jsonl\n"
+                       "on_full = drop_oldest\n")
+    bus = chain.listen()
+    folder = os.path.join(chain.folder, "second")
+    with chain.producer(pad=3000) as producer:
+        chain.more(producer, 50)
+        os.rename(folder, folder + ".aside")
+        with open(folder, "w", encoding="utf-8"):
+            pass
+        chain.more(producer, 2000)  # six times the limit: producers do not wait
+
+        def second(counters):
+            return next(sink for sink in counters["sinks"] if sink["name"] == "second")
+        chain.counters(bus, "exporter.0", lambda c: second(c)["dropped"] > 0)
+        chain.kill_and_wait("exporter.0")
+        os.remove(folder)
+        producer.finish()
+        good = producer.expected()[0]
+        last = chain.counters(bus, "exporter.0", lambda c: second(c)["pending"] == 0 and
+                              second(c)["delivered"] + second(c)["dropped"] == good)
+        paths = glob.glob(f"{folder}*/out.jsonl")
+        chain.wait_out(producer)
+        found = tally([producer], paths)
+        assert (found.doubled(), found.strangers) == ([], [])
+        assert len(found.lost()) == second(last)["dropped"]
+
+
+def test_files_are_moved_away_while_exporters_die(make, tmp_path):
+    armed = tmp_path / "armed"
+    chain = make({"MILLRACE_CRASH_FILE": str(armed)})
+    with chain.producer(rate=4000) as producer:
+        for nth, point in enumerate(["pump.reopen.begin", "sink.write.done", "sink.write.half",
+                                     "cursor.commit.begin"]):
+            chain.more(producer)
+            first = chain.pids()["exporter.0"]
+            if point != "pump.reopen.begin":
+                armed.write_text(point)
+                wait_for(lambda pid=first: not is_alive(pid), f"it dies at {point}")
+            os.rename(chain.out, os.path.join(chain.folder, f"out.{nth + 10}.jsonl"))
+            if point == "pump.reopen.begin":
+                armed.write_text(point)
+                wait_for(lambda pid=first: not is_alive(pid), f"it dies at {point}")
+            wait_for(lambda: os.path.exists(chain.out), "a new file")
+        chain.more(producer)
+        producer.finish()
+        chain.wait_out(producer)
+
+
+def test_bytes_that_the_sink_did_not_write_are_kept_beside(make, tmp_path):
+    armed = tmp_path / "armed"
+    chain = make({"MILLRACE_CRASH_FILE": str(armed)})
+    with chain.producer(rate=4000) as producer:
+        chain.more(producer)
+        for point in ("sink.torn.copied", "sink.torn.cut"):
+            first = chain.pids()["exporter.0"]
+            armed.write_text("cursor.commit.begin")
+            wait_for(lambda pid=first: not is_alive(pid), "it dies")
+            with open(chain.out, "ab") as out:
+                out.write(b"not a record of ours\n")
+            armed.write_text(point)
+            wait_for(lambda: not armed.exists(), f"it dies at {point}")
+        chain.more(producer)
+        producer.finish()
+        chain.wait_out(producer)
+    with open(chain.out + ".torn", "rb") as source:
+        assert b"not a record of ours\n" in source.read()
+    with open(chain.out, "rb") as source:
+        assert b"not a record of ours" not in source.read()
