@@ -323,6 +323,17 @@ mr_peers_want_room (mr_peers_t *self)
 }
 
 bool
+mr_peers_any (const mr_peers_t *self)
+{
+    for (int i = 0; i < MAX_PEERS; i++) {
+        if (self->peers[i].state == PEER_CONNECTING || self->peers[i].state == PEER_CONNECTED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
 mr_peers_have_room (const mr_peers_t *self)
 {
     for (int i = 0; i < MAX_PEERS; i++) {

@@ -48,6 +48,9 @@ void mr_peers_send_all (mr_peers_t *self, const void *data, size_t bytes);
 /* Ask for one call of `room`. */
 void mr_peers_want_room (mr_peers_t *self);
 
+/* Whether there is any worker to send to, though it may be starting. */
+bool mr_peers_any (const mr_peers_t *self);
+
 /* Whether some connected worker has room now. */
 bool mr_peers_have_room (const mr_peers_t *self);
 

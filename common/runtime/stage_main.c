@@ -17,7 +17,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, DRAIN_STEP_MS = 5, DONE_HWM = 100000 };
+enum { TICK_MS = 1000, DRAIN_STEP_MS = 5, ALONE_MS = 1000, DONE_HWM = 100000 };
 
 /* ---- where this stage stands in the chain ---- */
 
@@ -245,6 +245,32 @@ publish_counters (mr_stage_t *self, const char *state)
     mr_buffer_release (&members);
 }
 
+/* When a whole chain is told to stop at once, the stages below may be gone first. What is for them
+ * is in the journal, and is sent again when the chain starts again. */
+static bool
+is_abandoned (mr_stage_t *self, int64_t mono_ns)
+{
+    if (mr_peers_any (self->peers)) {
+        self->alone_since_ns = 0;
+        return false;
+    }
+    if (self->alone_since_ns == 0) {
+        self->alone_since_ns = mono_ns;
+    }
+    return mono_ns - self->alone_since_ns >= ALONE_MS * MR_NS_PER_MS;
+}
+
+static void
+drop_pending (mr_stage_t *self)
+{
+    if (self->has_pending) {
+        mr_log_info ("nobody is left to take the last batch; ingest sends it again");
+        zmq_msg_close (&self->pending);
+        self->has_pending = false;
+        mr_inbox_enable (self->inbox, !self->has_kept);
+    }
+}
+
 /* A source first lets everything that it took in come back as done, and only then lets the last
  * stage close the way back; the others first let their upstreams say farewell. */
 static void
@@ -252,6 +278,14 @@ drain_step (void *arg, int64_t mono_ns)
 {
     mr_stage_t *self = arg;
     bool drained = self->ops->drained == NULL || self->ops->drained (self->state);
+    if (!self->left && self->next_stage[0] != '\0' && is_abandoned (self, mono_ns)) {
+        drop_pending (self);
+        if (self->is_source && !drained && !self->gave_up) {
+            mr_log_info ("nobody is left downstream; what is in flight stays in the journal");
+            self->gave_up = true;
+        }
+    }
+    drained = drained || self->gave_up;
     if (self->is_source && !drained) {
         return;
     }

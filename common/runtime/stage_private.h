@@ -50,6 +50,8 @@ struct mr_stage {
     bool withdrawn;
     bool quiet; /* the stage knows that nothing will come any more */
     bool left;
+    bool gave_up;           /* a source stopped waiting for what is in flight */
+    int64_t alone_since_ns; /* while draining: nobody is downstream; 0: somebody is */
     int exit_code;
 };
 
