@@ -49,7 +49,7 @@ describe (fixture_t *self, bool folded)
     const mr_buffer_t *section;
     ck_assert_int_eq (mr_aggregate_section (self->aggregate, folded, &section), MR_OK);
     static char lines[512][512];
-    char *order[512];
+    char *order[512] = {NULL};
     size_t count = 0;
     size_t position = 0;
     mr_partial_metric_t metric;

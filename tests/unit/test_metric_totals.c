@@ -47,7 +47,8 @@ make_totals (const char *text)
     return totals;
 }
 
-/* One series of metric n with these values, of metric t with NULL: `count` times 5 in all. */
+/* One series of this metric, with as many of the values as it has labels: `count` times 5 in all.
+ */
 static void
 add_section (mr_buffer_t *section, const mr_partial_metric_t *metric, const char *const *values,
              uint64_t count)
@@ -97,15 +98,16 @@ assert_rows (const mr_metric_totals_t *totals, const char *expected)
     char *text = calloc (1, 1 << 16);
     mr_buffer_init (&rows, 1 << 16);
     ck_assert_int_eq (mr_metric_rows (totals, "exporter.7", 1000, &rows), MR_OK);
-    for (const char *at = rows.data; at != NULL && at < rows.data + rows.size;) {
-        const char *end = memchr (at, '\n', (size_t)(rows.data + rows.size - at));
+    for (size_t from = 0; from < rows.size;) {
+        const char *at = rows.data + from;
+        const char *end = memchr (at, '\n', rows.size - from);
         ck_assert_ptr_nonnull (end);
         size_t bytes = (size_t)(end + 1 - at);
         ck_assert_uint_gt (bytes, sizeof tail);
         ck_assert_int_eq (memcmp (end + 1 - strlen (tail), tail, strlen (tail)), 0);
         strncat (text, at, bytes - strlen (tail));
         strcat (text, "\n");
-        at = end + 1;
+        from += bytes;
     }
     ck_assert_str_eq (text, expected);
     free (text);
@@ -205,7 +207,7 @@ START_TEST (test_nothing_of_a_broken_section_is_added)
     mr_buffer_init (&section, 1 << 16);
     add_section (&section, &totals->metrics[0]->metric, values, 1);
     size_t first = section.size;
-    add_section (&section, &totals->metrics[1]->metric, NULL, 1);
+    add_section (&section, &totals->metrics[1]->metric, values, 1);
     section.data[first + 4] = 9;
     told_t told = {""};
     mr_totals_faults_t faults = {note, &told};

@@ -108,8 +108,11 @@ run (int busy_at, int lost_at)
         while (mr_sender_next (sender, true, now_ns, &request)) {
             requests++;
             queue[queued].number = request.number;
-            queue[queued].answer =
-                requests == busy_at ? (mr_answer_t){.type = MR_ANSWER_BUSY} : serve (&request);
+            if (requests == busy_at) {
+                queue[queued].answer = (mr_answer_t){.type = MR_ANSWER_BUSY};
+            } else {
+                queue[queued].answer = serve (&request);
+            }
             queued++;
             mr_sender_sent (sender);
             ck_assert_uint_le (queued, MR_SENDER_WINDOW);
