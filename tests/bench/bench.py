@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 
@@ -72,6 +73,7 @@ def machine():
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # chains go down on the way out
     bin_dir, load = benchruns.binaries(options.build)
     setup = {
         "binaries": bin_dir, "folder": options.dir, "settings": options.set,
