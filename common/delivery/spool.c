@@ -17,6 +17,7 @@ struct mr_spool {
     uint8_t slot;
     bool fsync;
     int lock_fd;
+    const mr_file_ops_t *ops;
     mr_seglog_t *log;
     mr_spool_sum_t sums[MR_SPOOL_SUMS_MAX];
     uint32_t sum_count;
@@ -115,7 +116,8 @@ read_sums (mr_spool_t *self, mr_error_t *err)
     }
     mr_buffer_release (&text);
     mr_seglog_reader_t *reader = NULL;
-    mr_seglog_reader_options_t options = {.dir = self->dir, .position = from, .headers_only = true};
+    mr_seglog_reader_options_t options = {
+        .dir = self->dir, .position = from, .headers_only = true, .ops = self->ops};
     if (status == MR_OK) {
         status = mr_seglog_reader_new (&options, &reader, err);
     }
@@ -140,6 +142,7 @@ mr_spool_open (const mr_spool_options_t *options, mr_spool_t **ret_spool, mr_err
     }
     self->slot = (uint8_t)options->slot;
     self->fsync = options->fsync;
+    self->ops = options->ops;
     self->lock_fd = -1;
     mr_spool_path (options->data_dir, options->slot, self->dir);
     mr_status_t status = mr_dirlock_take (self->dir, options->lock_wait_ms, &self->lock_fd, err);
@@ -147,6 +150,7 @@ mr_spool_open (const mr_spool_options_t *options, mr_spool_t **ret_spool, mr_err
         mr_seglog_options_t log = log_options (self->dir);
         log.segment_bytes = options->segment_bytes;
         log.snapshot = snapshot;
+        log.ops = options->ops;
         log.arg = self;
         status = mr_seglog_open (&log, &self->log, err);
     }

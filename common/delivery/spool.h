@@ -72,6 +72,7 @@ typedef struct mr_spool_options {
     uint64_t segment_bytes;
     bool fsync;       /* done follows the disk's word */
     int lock_wait_ms; /* somebody who settles for a dead exporter holds the lock for a moment */
+    const mr_file_ops_t *ops; /* of the log; NULL: the real file system */
 } mr_spool_options_t;
 
 /* Take the lock, cut the torn tail, read the sums.
