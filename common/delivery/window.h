@@ -50,9 +50,9 @@ MR_CHECK mr_status_t mr_window_install (mr_window_t *self, mr_error_t *err);
 
 /* Map the file.
  *   journal  what it must belong to; 0: any
- * MR_OK; MR_CLOSED: there is none, or it is of another journal or of another start of this machine
- * (after power loss its pages may be old): it must be rebuilt; MR_INVALID: not a window, or another
- * version (err says what to do); MR_SYSTEM. */
+ * MR_OK; MR_CLOSED: there is none or not a whole one, or it is of another journal or of another
+ * start of this machine (after power loss its pages may be old): it must be rebuilt; MR_INVALID:
+ * not a window, or another version (err says what to do); MR_SYSTEM. */
 MR_CHECK mr_status_t mr_window_open (const char *path, uint64_t journal, mr_window_t **ret_window,
                                      mr_error_t *err);
 void mr_window_close (mr_window_t **self_p);
