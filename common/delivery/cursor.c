@@ -62,8 +62,8 @@ is_whole (const slot_t *slot)
 static bool
 is_blank (const layout_t *layout)
 {
-    static const layout_t zeros;
-    return memcmp (layout, &zeros, sizeof zeros) == 0;
+    static const char zeros[sizeof (layout_t)];
+    return memcmp ((const void *)layout, zeros, sizeof zeros) == 0;
 }
 
 /* The newer whole slot. MR_CLOSED: nothing was ever committed; MR_INVALID: neither is whole. */

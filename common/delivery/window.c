@@ -102,7 +102,7 @@ mr_window_open (const char *path, uint64_t journal, mr_window_t **ret_window, mr
 {
     mr_window_t *self = NULL;
     mr_status_t status = map_file (path, &self, err);
-    if (status != MR_OK) {
+    if (self == NULL) {
         return status;
     }
     const header_t *header = &self->map->head.header;

@@ -73,9 +73,11 @@ mr_metric_rules_new (const mr_config_t *config, mr_metric_rules_t **ret_rules, m
     }
     if (status == MR_OK) {
         self->rules = calloc (count + 1, sizeof *self->rules);
-        status = self->rules != NULL ? MR_OK : mr_error_errno (err, "metrics");
+        if (self->rules == NULL) {
+            status = mr_error_errno (err, "metrics");
+        }
     }
-    if (status != MR_OK) {
+    if (status != MR_OK || self->rules == NULL) {
         mr_metric_rules_destroy (&self);
         return status;
     }

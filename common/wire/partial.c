@@ -245,12 +245,10 @@ take_series (cursor_t *cursor, const mr_partial_metric_t *metric, mr_partial_ser
 static const char *
 take_bounds (cursor_t *cursor, mr_partial_metric_t *metric)
 {
-    if (!take_bytes (cursor, metric->bounds, metric->bound_count * sizeof metric->bounds[0])) {
-        return "bounds";
-    }
     for (uint32_t i = 0; i < metric->bound_count; i++) {
-        if (!isfinite (metric->bounds[i]) ||
-            (i > 0 && metric->bounds[i] <= metric->bounds[i - 1])) {
+        double *bound = &metric->bounds[i];
+        if (!take_bytes (cursor, bound, sizeof *bound) || !isfinite (*bound) ||
+            (i > 0 && *bound <= bound[-1])) {
             return "bounds";
         }
     }

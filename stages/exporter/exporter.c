@@ -194,7 +194,13 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
         status = add_metric_rows (self, err);
     }
     if (status == MR_OK) {
-        status = mr_outputs_new (stage, self->spool, fsync, &self->latency, &self->outputs, err);
+        mr_outputs_options_t options = {
+            .stage = stage,
+            .spool = self->spool,
+            .latency = &self->latency,
+            .fsync = fsync,
+        };
+        status = mr_outputs_new (&options, &self->outputs, err);
     }
     if (status != MR_OK) {
         void *failed = self;
@@ -213,8 +219,7 @@ accept (exporter_t *self, const mr_stage_callbacks_t *callbacks, const mr_batch_
     mr_error_t err;
     mr_window_t *window = NULL;
     bool released = false;
-    mr_status_t status =
-        mr_windows_find (&self->windows, self->spool, batch->origin, batch->journal, &window, &err);
+    mr_status_t status = mr_windows_find (&self->windows, self->spool, batch, &window, &err);
     if (status == MR_OK) {
         mr_spool_offer_t offer = {.window = window, .batch = batch};
         mr_stage_frame (callbacks->stage, &offer.frame, &offer.bytes);

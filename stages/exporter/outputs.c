@@ -232,23 +232,27 @@ on_event (void *arg, short revents)
 }
 
 mr_status_t
-mr_outputs_new (mr_stage_t *stage, mr_spool_t *spool, bool fsync, mr_latency_t *latency,
-                mr_outputs_t **ret_outputs, mr_error_t *err)
+mr_outputs_new (const mr_outputs_options_t *options, mr_outputs_t **ret_outputs, mr_error_t *err)
 {
     mr_outputs_t *self = calloc (1, sizeof *self);
     if (self == NULL) {
         return mr_error_errno (err, "sinks");
     }
-    *self = (mr_outputs_t){.stage = stage, .spool = spool, .fsync = fsync, .latency = latency};
-    mr_seglog_t *log = mr_spool_log (spool);
+    *self = (mr_outputs_t){
+        .stage = options->stage,
+        .spool = options->spool,
+        .fsync = options->fsync,
+        .latency = options->latency,
+    };
+    mr_seglog_t *log = mr_spool_log (self->spool);
     self->start = (mr_pump_start_t){
         .spool = mr_seglog_id (log),
         .first = mr_seglog_first (log),
         .end = mr_seglog_end (log),
     };
     const char *data_dir =
-        mr_config_text (mr_config_section (mr_stage_config (stage), "pipeline"), "data_dir");
-    mr_cursor_dir (data_dir, mr_stage_slot (stage), self->cursors);
+        mr_config_text (mr_config_section (mr_stage_config (self->stage), "pipeline"), "data_dir");
+    mr_cursor_dir (data_dir, mr_stage_slot (self->stage), self->cursors);
     mr_status_t status = mr_dirs_make (self->cursors, 0750, err);
     self->event_fd = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (status == MR_OK && self->event_fd < 0) {
@@ -261,7 +265,7 @@ mr_outputs_new (mr_stage_t *stage, mr_spool_t *spool, bool fsync, mr_latency_t *
         status = add_dead_store (self, data_dir, err);
     }
     if (status == MR_OK) {
-        self->event_id = mr_loop_add (mr_stage_loop (stage), mr_loop_fd (self->event_fd),
+        self->event_id = mr_loop_add (mr_stage_loop (self->stage), mr_loop_fd (self->event_fd),
                                       MR_LOOP_IN, on_event, self);
         status = self->event_id != 0 ? MR_OK : mr_error_errno (err, "sinks");
     }

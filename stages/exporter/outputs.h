@@ -18,13 +18,17 @@ typedef struct mr_outputs mr_outputs_t;
 /* Whether the sinks of this configuration could be made. MR_CONFIG: err is complete. */
 MR_CHECK mr_status_t mr_outputs_check (const mr_config_t *config, mr_error_t *err);
 
-/* Begin delivering. stage, spool, latency: borrowed.
- *   fsync    deliver what survives power loss only
- *   latency  times from a batch's making until the first sink of records has it are added to it
- * MR_OK; MR_CONFIG; MR_SYSTEM. */
-MR_CHECK mr_status_t mr_outputs_new (mr_stage_t *stage, mr_spool_t *spool, bool fsync,
-                                     mr_latency_t *latency, mr_outputs_t **ret_outputs,
-                                     mr_error_t *err);
+/* Borrowed, all of it. */
+typedef struct mr_outputs_options {
+    mr_stage_t *stage;
+    mr_spool_t *spool;
+    mr_latency_t *latency; /* times from a batch's making until the first sink of records has it */
+    bool fsync;            /* deliver what survives power loss only */
+} mr_outputs_options_t;
+
+/* Begin delivering. MR_OK; MR_CONFIG; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_outputs_new (const mr_outputs_options_t *options,
+                                     mr_outputs_t **ret_outputs, mr_error_t *err);
 void mr_outputs_destroy (mr_outputs_t **self_p);
 
 /* There is more in the spool. */

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -53,27 +54,42 @@ mr_windows_close (mr_windows_t *self)
 }
 
 mr_status_t
-mr_windows_find (mr_windows_t *self, const mr_spool_t *spool, uint16_t slot, uint64_t journal,
+mr_windows_find (mr_windows_t *self, const mr_spool_t *spool, const mr_batch_t *batch,
                  mr_window_t **ret_window, mr_error_t *err)
 {
-    if (slot >= MR_WORKER_MAX_SLOTS) {
+    if (batch->origin >= MR_WORKER_MAX_SLOTS) {
         return MR_CLOSED;
     }
-    mr_window_t **window = &self->slots[slot];
-    if (*window == NULL || mr_window_journal (*window) != journal) {
+    mr_window_t **window = &self->slots[batch->origin];
+    if (*window == NULL || mr_window_journal (*window) != batch->journal) {
         if (mr_spool_is_holding (spool)) {
             mr_error_set (err, "a batch waits for the spool's disk");
             return MR_AGAIN;
         }
-        if (map (self, slot, err) != MR_OK) {
+        if (map (self, batch->origin, err) != MR_OK) {
             return MR_AGAIN;
         }
     }
-    if (*window == NULL || mr_window_journal (*window) != journal) {
+    if (*window == NULL || mr_window_journal (*window) != batch->journal) {
         return MR_CLOSED;
     }
     *ret_window = *window;
     return MR_OK;
+}
+
+/* The slot of "ingest.N.journal"; -1: another name. */
+static int
+slot_of_journal (const char *file)
+{
+    static const char prefix[] = "ingest.";
+    if (strncmp (file, prefix, strlen (prefix)) != 0) {
+        return -1;
+    }
+    const char *digits = file + strlen (prefix);
+    char *end;
+    long slot = strtol (digits, &end, 10);
+    bool is_plain = digits[0] >= '0' && digits[0] <= '9' && strcmp (end, ".journal") == 0;
+    return is_plain && slot < MR_WORKER_MAX_SLOTS ? (int)slot : -1;
 }
 
 static void
@@ -104,10 +120,8 @@ mr_windows_refresh (mr_windows_t *self, const mr_spool_t *spool)
     self->complete = true;
     struct dirent *entry;
     while ((entry = readdir (dir)) != NULL) {
-        int slot = -1;
-        int used = 0;
-        if (sscanf (entry->d_name, "ingest.%2d.journal%n", &slot, &used) == 1 && used > 0 &&
-            entry->d_name[used] == '\0' && slot >= 0 && slot < MR_WORKER_MAX_SLOTS) {
+        int slot = slot_of_journal (entry->d_name);
+        if (slot >= 0) {
             refresh_slot (self, slot);
         }
     }

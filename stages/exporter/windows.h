@@ -6,6 +6,7 @@
 #include "common/delivery/spool.h"
 #include "common/delivery/window.h"
 #include "common/runtime/worker.h"
+#include "common/wire/batch.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,11 +24,12 @@ MR_CHECK mr_status_t mr_windows_open (mr_windows_t *self, const char *data_dir, 
                                       unsigned *ret_freed, mr_error_t *err);
 void mr_windows_close (mr_windows_t *self);
 
-/* The window of this journal, made by this ingest slot; opened again when it is another one now.
+/* The window of the batch's journal and ingest slot; opened again when it is another one now.
  * MR_OK; MR_CLOSED: there is none (any more): a batch of it is a stale copy; MR_AGAIN: not now, err
  * says why. */
-MR_CHECK mr_status_t mr_windows_find (mr_windows_t *self, const mr_spool_t *spool, uint16_t slot,
-                                      uint64_t journal, mr_window_t **ret_window, mr_error_t *err);
+MR_CHECK mr_status_t mr_windows_find (mr_windows_t *self, const mr_spool_t *spool,
+                                      const mr_batch_t *batch, mr_window_t **ret_window,
+                                      mr_error_t *err);
 
 /* Look again at what there is; before asking for watermarks. */
 void mr_windows_refresh (mr_windows_t *self, const mr_spool_t *spool);

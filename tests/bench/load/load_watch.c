@@ -62,6 +62,19 @@ start (watching_t *self)
 }
 
 static void
+stop (watching_t *self)
+{
+    if (self->fd >= 0) {
+        close (self->fd);
+    }
+    if (self->notify_fd >= 0) {
+        close (self->notify_fd);
+    }
+    free (self->data);
+    free (self->latencies_ns);
+}
+
+static void
 take_line (watching_t *self, const char *line, size_t bytes, int64_t seen_ns)
 {
     uint64_t number;
@@ -133,6 +146,7 @@ mr_load_watch (const mr_load_options_t *options)
 {
     watching_t self = {.options = options, .fd = -1, .notify_fd = -1};
     if (!start (&self)) {
+        stop (&self);
         return 1;
     }
     puts ("ready");
@@ -148,9 +162,6 @@ mr_load_watch (const mr_load_options_t *options)
             ",\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f}\n",
             self.lines, self.due_lines - self.lines, self.count, quantile (&self, 0.5),
             quantile (&self, 0.99), quantile (&self, 0.999), quantile (&self, 1));
-    close (self.fd);
-    close (self.notify_fd);
-    free (self.data);
-    free (self.latencies_ns);
+    stop (&self);
     return self.lines == self.due_lines ? 0 : 1;
 }
