@@ -7,7 +7,8 @@
 #include <czmq.h>
 #include <poll.h>
 
-enum { STEP_MS = 100, SPARE_MS = 2000 };
+/* What a launcher that ended sent before may still be on its way for LAST_WORDS_MS. */
+enum { STEP_MS = 100, SPARE_MS = 2000, LAST_WORDS_MS = 500 };
 
 bool
 mr_client_launcher (const mr_plan_t *plan, mr_worker_info_t *ret_info)
@@ -56,15 +57,16 @@ send_request (zsock_t *socket, mr_client_ask_t *ask, mr_error_t *err)
     return rc == 0 ? MR_OK : mr_error_errno (err, "cannot ask the launcher");
 }
 
-/* The next message, or NULL when none came within STEP_MS. */
+/* The next message, or NULL when none came within STEP_MS. *gone: only what is on its way counts.
+ */
 static json_t *
-next_message (zsock_t *socket, const mr_child_t *launcher, bool *ret_gone)
+next_message (zsock_t *socket, const mr_child_t *launcher, bool *gone)
 {
     zmq_pollitem_t items[2] = {
         {.socket = zsock_resolve (socket), .events = ZMQ_POLLIN},
         {.fd = launcher->pidfd, .events = ZMQ_POLLIN},
     };
-    int ready = zmq_poll (items, 2, STEP_MS);
+    int ready = zmq_poll (items, *gone ? 1 : 2, STEP_MS);
     if (ready <= 0) {
         return NULL;
     }
@@ -74,7 +76,7 @@ next_message (zsock_t *socket, const mr_child_t *launcher, bool *ret_gone)
         zstr_free (&text);
         return message;
     }
-    *ret_gone = true;
+    *gone = true;
     return NULL;
 }
 
@@ -86,10 +88,13 @@ wait_for_answer (zsock_t *socket, const mr_client_ask_t *ask, const mr_child_t *
     int64_t end_ns = mr_clock_mono_ns () + (ask->timeout_ms + SPARE_MS) * MR_NS_PER_MS;
     bool gone = false;
     while (mr_clock_mono_ns () < end_ns) {
+        bool was_gone = gone;
         json_t *message = next_message (socket, launcher, &gone);
-        if (message == NULL && gone) {
-            mr_error_set (err, "the launcher died before it answered");
-            return MR_EXIT_FAILED;
+        if (gone && !was_gone) {
+            end_ns = mr_clock_mono_ns () + LAST_WORDS_MS * MR_NS_PER_MS;
+        }
+        if (message == NULL) {
+            continue;
         }
         const json_t *code = json_object_get (message, "code");
         if (json_is_integer (code)) {
@@ -101,6 +106,10 @@ wait_for_answer (zsock_t *socket, const mr_client_ask_t *ask, const mr_child_t *
         if (!go_on) {
             return -1;
         }
+    }
+    if (gone) {
+        mr_error_set (err, "the launcher died before it answered");
+        return MR_EXIT_FAILED;
     }
     mr_error_set (err, "the launcher (pid %d) does not answer", (int)launcher->pid);
     return MR_EXIT_TIMEOUT;

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { UP_SPARE_MS = 60000 };
+enum { UP_SPARE_MS = 60000, ENDED_MS = 1000 };
 
 static bool
 show_note (void *arg, const json_t *note)
@@ -29,8 +29,9 @@ show_note (void *arg, const json_t *note)
 
 /* Wait until the chain is up. Returns the exit code; -1: Ctrl-C. */
 static int
-wait_up (const mr_cli_t *cli, const mr_plan_t *plan)
+wait_up (const mr_cli_t *cli, mr_launch_t *launch)
 {
+    const mr_plan_t *plan = launch->plan;
     mr_error_t err;
     int stages = plan->stage_count + 1;
     mr_client_ask_t ask = {
@@ -40,7 +41,13 @@ wait_up (const mr_cli_t *cli, const mr_plan_t *plan)
         .replay = true,
         .note = show_note,
     };
-    int code = mr_client_ask (plan, &ask, NULL, &err);
+    json_t *answer = NULL;
+    int code = mr_client_ask (plan, &ask, &answer, &err);
+    if (code > 0 && answer == NULL && code != MR_EXIT_TIMEOUT) {
+        int ended = mr_launch_ended (launch, ENDED_MS, &err);
+        code = ended > 0 ? ended : code;
+    }
+    json_decref (answer);
     if (code > 0) {
         (void)mr_cli_fail (cli, code, "%s", err.text);
     }
@@ -91,7 +98,7 @@ start (const mr_cli_t *cli, const mr_plan_t *plan, const mr_config_t *config, mr
     if (status != MR_OK) {
         return mr_cli_fail (cli, mr_cli_code (status), "%s", err.text);
     }
-    int code = wait_up (cli, plan);
+    int code = wait_up (cli, &launch);
     if (code == MR_EXIT_OK) {
         show_monitor (config);
     } else if (code > 0 && code != MR_EXIT_TIMEOUT) {

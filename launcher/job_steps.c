@@ -257,6 +257,12 @@ scale_begin (mr_job_t *job, mr_plan_t *plan, int stage)
              MR_WORKER_MAX_SLOTS);
         return false;
     }
+    mr_error_t err;
+    if (mr_plan_can_have (plan, stage, job->workers, &err) != MR_OK) {
+        job->code = MR_EXIT_CONFIG;
+        say (job, "%s", err.text);
+        return false;
+    }
     plan->stages[stage].workers = job->workers;
     return true;
 }

@@ -11,6 +11,14 @@
 
 enum { READY_MS = 15000, TEXT_BYTES = 900 };
 
+enum { PATH_BYTES = PATH_MAX + 32 };
+
+static void
+stderr_path_of (const mr_launch_t *launch, char path[PATH_BYTES])
+{
+    snprintf (path, PATH_BYTES, "%s/launcher.stderr", launch->plan->log_dir);
+}
+
 static mr_status_t
 spawn (mr_launch_t *launch, const char *stderr_path, mr_error_t *err)
 {
@@ -60,14 +68,13 @@ wait_ready (mr_child_t *child)
 mr_status_t
 mr_launch (mr_launch_t *launch, mr_error_t *err)
 {
-    char stderr_path[PATH_MAX + 32];
-    char line[TEXT_BYTES] = "no reason given";
+    char stderr_path[PATH_BYTES];
     mr_status_t status = mr_plan_make_dirs (launch->plan, err);
     if (status != MR_OK) {
         return status;
     }
-    snprintf (stderr_path, sizeof stderr_path, "%s/launcher.stderr", launch->plan->log_dir);
-    int64_t from = mr_textfile_size (stderr_path);
+    stderr_path_of (launch, stderr_path);
+    launch->said_at = mr_textfile_size (stderr_path);
     status = spawn (launch, stderr_path, err);
     if (status != MR_OK || (status = wait_ready (&launch->child)) == MR_OK) {
         return status;
@@ -78,13 +85,27 @@ mr_launch (mr_launch_t *launch, mr_error_t *err)
         mr_child_release (&launch->child);
         return MR_SYSTEM;
     }
+    mr_error_set (err, "%s", "no reason given");
+    int code = mr_launch_ended (launch, READY_MS, err);
+    mr_child_release (&launch->child);
+    return code == MR_EXIT_CONFIG ? MR_CONFIG : code == MR_EXIT_TEMPORARY ? MR_AGAIN : MR_SYSTEM;
+}
+
+int
+mr_launch_ended (mr_launch_t *launch, int wait_ms, mr_error_t *err)
+{
+    char path[PATH_BYTES];
+    char line[TEXT_BYTES];
     int code = -1;
     int signal = 0;
     struct pollfd gone = {.fd = launch->child.pidfd, .events = POLLIN};
-    (void)poll (&gone, 1, READY_MS);
-    (void)!mr_child_reap (&launch->child, &code, &signal);
-    mr_child_release (&launch->child);
-    (void)mr_textfile_last_words (stderr_path, from, line, sizeof line);
-    mr_error_set (err, "%s", line);
-    return code == MR_EXIT_CONFIG ? MR_CONFIG : code == MR_EXIT_TEMPORARY ? MR_AGAIN : MR_SYSTEM;
+    (void)poll (&gone, 1, wait_ms);
+    if (mr_child_reap (&launch->child, &code, &signal) != MR_OK) {
+        return -1;
+    }
+    stderr_path_of (launch, path);
+    if (mr_textfile_last_words (path, launch->said_at, line, sizeof line)) {
+        mr_error_set (err, "%s", line);
+    }
+    return code;
 }

@@ -50,7 +50,21 @@ mr_plan_read (const mr_config_t *config, mr_plan_t *ret_plan, mr_error_t *err)
             plan.stages[i].workers = (int)mr_config_number (section, "workers");
         }
     }
+    if (mr_config_many_ingests (config, &plan.one_ingest) == MR_OK) {
+        mr_error_set (&plan.one_ingest, "%s", "");
+    }
     *ret_plan = plan;
+    return MR_OK;
+}
+
+mr_status_t
+mr_plan_can_have (const mr_plan_t *plan, int stage, int workers, mr_error_t *err)
+{
+    if (workers > 1 && plan->one_ingest.text[0] != '\0' &&
+        strcmp (plan->stages[stage].name, "ingest") == 0) {
+        mr_error_set (err, "%s", plan->one_ingest.text);
+        return MR_CONFIG;
+    }
     return MR_OK;
 }
 

@@ -26,7 +26,8 @@ typedef struct mr_plan {
     int stage_count;
     mr_plan_stage_t stages[MR_PLAN_MAX_STAGES]; /* in the order of the flow; the monitor apart */
     mr_policy_limits_t limits;
-    int64_t hang_ms; /* of the watchdog */
+    int64_t hang_ms;       /* of the watchdog */
+    mr_error_t one_ingest; /* why there can be no second ingest; "" when there can */
 } mr_plan_t;
 
 /* MR_OK; MR_CONFIG: too many stages, or a path too long for a socket. */
@@ -34,6 +35,10 @@ MR_CHECK mr_status_t mr_plan_read (const mr_config_t *config, mr_plan_t *ret_pla
 
 /* Index of a stage, -1: no such stage. "monitor" is none. */
 int mr_plan_find (const mr_plan_t *plan, const char *stage);
+
+/* Whether the stage, an index, can have so many workers. MR_CONFIG (err: why not). */
+MR_CHECK mr_status_t mr_plan_can_have (const mr_plan_t *plan, int stage, int workers,
+                                       mr_error_t *err);
 
 /* Make run_dir (0700) and log_dir (0750) where they are missing. MR_CONFIG: cannot be made, or not
  * writable (err: which, and why). */

@@ -67,7 +67,7 @@ take_targets (mr_requests_t *self, mr_open_request_t *open, const json_t *reques
             scale ? mr_target_scale (self->jobs->plan, text != NULL ? text : "", &jobs[i], &err)
                   : mr_target_restart (self->jobs->plan, text != NULL ? text : "", &jobs[i], &err);
         if (status != MR_OK) {
-            open->code = MR_EXIT_USAGE;
+            open->code = status == MR_CONFIG ? MR_EXIT_CONFIG : MR_EXIT_USAGE;
             add_text (open, err.text);
             return;
         }

@@ -143,6 +143,9 @@ on_job_done (void *arg, const mr_job_t *job)
     if (job->kind == MR_JOB_UP && job->code != MR_EXIT_OK && job->code != MR_EXIT_TEMPORARY &&
         !self->requests.adopted) {
         self->exit_code = job->code;
+        if (self->args.quiet) { /* for `up`, should the answer not reach it */
+            fprintf (stderr, "%s\n", job->text);
+        }
         mr_log_error ("the chain cannot start, and what has started is stopped again");
         go_down (self, false);
     }

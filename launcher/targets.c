@@ -74,7 +74,8 @@ mr_target_scale (const mr_plan_t *plan, const char *text, mr_job_t *ret_job, mr_
                       MR_WORKER_MAX_SLOTS);
         return MR_INVALID;
     }
-    if (mr_plan_find (plan, job.stage) < 0) {
+    int stage = mr_plan_find (plan, job.stage);
+    if (stage < 0) {
         if (strcmp (job.stage, "monitor") == 0) {
             mr_error_set (err, "there is one monitor; it does not scale");
             return MR_INVALID;
@@ -82,6 +83,11 @@ mr_target_scale (const mr_plan_t *plan, const char *text, mr_job_t *ret_job, mr_
         return unknown_stage (plan, job.stage, err);
     }
     job.workers = (int)value;
+    int now = plan->stages[stage].workers;
+    int wanted = job.sign == '=' ? job.workers : job.sign == '+' ? now + job.workers : 1;
+    if (mr_plan_can_have (plan, stage, wanted, err) != MR_OK) {
+        return MR_CONFIG;
+    }
     *ret_job = job;
     return MR_OK;
 }

@@ -86,6 +86,11 @@ const mr_config_entry_t *mr_config_next (const mr_config_section_t *section, con
 mr_status_t mr_config_fault (const mr_config_t *self, const mr_config_entry_t *entry,
                              mr_error_t *err, const char *format, ...) MR_PRINTF (4, 5);
 
+/* Why [ingest] can have one worker only: its first address without {slot}, which several workers
+ * could not bind. Sets err as mr_config_fault does and returns MR_CONFIG; MR_OK: it can have more.
+ */
+MR_CHECK mr_status_t mr_config_many_ingests (const mr_config_t *self, mr_error_t *err);
+
 /* Words of a LIST value: calls fn for each, trimmed, terminated, valid during the call. */
 typedef void mr_config_word_fn (const char *word, void *arg);
 void mr_config_words (const char *list, mr_config_word_fn *fn, void *arg);

@@ -130,22 +130,41 @@ describe (const char *text, bound_t *bound)
     return mr_hostport_parse (address, &bound->address, &ignored) == MR_OK;
 }
 
+static const char one_worker[] =
+    "with workers above 1 each needs an address of its own; write {slot} into it";
+
+static bool
+is_address (const mr_config_entry_t *entry)
+{
+    return entry->option != NULL &&
+           (entry->option->type == MR_OPTION_ENDPOINT || entry->option->type == MR_OPTION_HOSTPORT);
+}
+
+mr_status_t
+mr_config_many_ingests (const mr_config_t *self, mr_error_t *err)
+{
+    const mr_config_section_t *ingest = mr_config_section (self, "ingest");
+    const mr_config_entry_t *entry = NULL;
+    while ((entry = mr_config_next (ingest, NULL, entry)) != NULL) {
+        if (is_address (entry) && !mr_endpoint_has_slot (entry->value.text)) {
+            return mr_config_fault (self, entry, err, "%s", one_worker);
+        }
+    }
+    return MR_OK;
+}
+
 static void
 add_ingest (endpoints_t *self, const mr_config_section_t *ingest)
 {
     bool several = mr_config_number (ingest, "workers") > 1;
     for (const mr_config_entry_t *entry = mr_config_next (ingest, NULL, NULL); entry != NULL;
          entry = mr_config_next (ingest, NULL, entry)) {
-        bool address = entry->option != NULL && (entry->option->type == MR_OPTION_ENDPOINT ||
-                                                 entry->option->type == MR_OPTION_HOSTPORT);
         bound_t bound = {.place = mr_config_at_entry (entry)};
-        if (!address || !describe (entry->value.text, &bound)) {
+        if (!is_address (entry) || !describe (entry->value.text, &bound)) {
             continue;
         }
         if (several && !mr_endpoint_has_slot (entry->value.text)) {
-            mr_config_reject (self->config, bound.place,
-                              "with workers above 1 each needs an address of its own; write {slot} "
-                              "into it");
+            mr_config_reject (self->config, bound.place, "%s", one_worker);
         }
         if (bound.ipc) {
             check_ipc (self->config, &bound);
