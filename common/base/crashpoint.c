@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ARM_BYTES = 128 };
+enum { ARM_BYTES = 128, MAX_PRINTED = 1024 };
 
 /* The linker gathers every point's name between these two; weak, as there may be none. */
 extern const char *const __start_mr_crash_table[] __attribute__ ((weak));
@@ -130,4 +130,14 @@ mr_crash_names (const char **names, size_t capacity)
     }
     free (all);
     return count;
+}
+
+void
+mr_crash_print (void)
+{
+    const char *names[MAX_PRINTED];
+    size_t count = mr_crash_names (names, MAX_PRINTED);
+    for (size_t i = 0; i < count && i < MAX_PRINTED; i++) {
+        puts (names[i]);
+    }
 }

@@ -27,6 +27,9 @@ void mr_crash_now (void) __attribute__ ((noreturn));
  * Returns how many there are (which may exceed capacity); 0 in a build without crash points. */
 size_t mr_crash_names (const char **names, size_t capacity);
 
+/* Print them, one a line: `--crash-points` of a program, in builds that have them. */
+void mr_crash_print (void);
+
 #ifdef MR_CRASH_POINTS
 /* Like the point itself, but lets the caller do its worst first (write half a frame) and then call
  * mr_crash_now. */

@@ -1,5 +1,6 @@
 #include "common/runtime/stage_args.h"
 
+#include "common/base/crashpoint.h"
 #include "common/runtime/worker.h"
 
 #include <getopt.h>
@@ -44,10 +45,17 @@ int
 mr_stage_args_parse (int argc, char **argv, const mr_stage_ops_t *ops, mr_stage_args_t *ret_args)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},   {"slot", required_argument, NULL, 'n'},
-        {"ready-fd", required_argument, NULL, 'r'}, {"check", no_argument, NULL, 'k'},
-        {"quiet", no_argument, NULL, 'q'},          {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},
+        {"slot", required_argument, NULL, 'n'},
+        {"ready-fd", required_argument, NULL, 'r'},
+        {"check", no_argument, NULL, 'k'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+#ifdef MR_CRASH_POINTS
+        {"crash-points", no_argument, NULL, 'p'},
+#endif
+        {NULL, 0, NULL, 0},
     };
     const char *from_environment = getenv ("MILLRACE_CONF");
     mr_stage_args_t args = {
@@ -76,6 +84,9 @@ mr_stage_args_parse (int argc, char **argv, const mr_stage_ops_t *ops, mr_stage_
         case 'q':
             args.quiet = true;
             break;
+        case 'p':
+            mr_crash_print ();
+            return MR_EXIT_OK;
         case 'h':
             print_help (ops);
             return MR_EXIT_OK;

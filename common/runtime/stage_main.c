@@ -17,7 +17,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, DRAIN_STEP_MS = 5, ALONE_MS = 1000, DONE_HWM = 100000 };
+enum {
+    TICK_MS = 1000,
+    DRAIN_STEP_MS = 5,
+    ALONE_MS = 1000,
+    DONE_HWM = 100000,
+    HINT_LINGER_MS = 500, /* done messages and notices only save time */
+};
 
 /* ---- where this stage stands in the chain ---- */
 
@@ -162,8 +168,9 @@ open_links (mr_stage_t *self, mr_error_t *err)
         .hwm = is_last ? DONE_HWM : MR_DATA_HWM,
         .immediate = !is_last,
         .lost = is_last ? NULL : mr_stage_on_lost,
-        .linger_ms =
-            (int)mr_config_number (mr_config_section (self->config, "pipeline"), "stop_timeout"),
+        .linger_ms = is_last ? HINT_LINGER_MS
+                             : (int)mr_config_number (mr_config_section (self->config, "pipeline"),
+                                                      "stop_timeout"),
         .room = mr_stage_on_room,
         .arg = self,
     };
@@ -172,6 +179,7 @@ open_links (mr_stage_t *self, mr_error_t *err)
         options.stage = self->first_stage;
         options.hwm = DONE_HWM;
         options.immediate = false;
+        options.linger_ms = HINT_LINGER_MS;
         options.lost = NULL;
         options.room = ignore_room;
         status = mr_peers_new (&options, &self->sources, err);

@@ -277,3 +277,21 @@ def test_a_stopped_stage_holds_producers_back_with_memory_flat(make, stopped):
         assert sorted(mine) == list(range(count))
     for name in names:
         assert resident_kb(chain.workers[name].pid) < 400 << 10, name  # sanitizers take most
+
+
+def test_a_hint_for_an_ingest_that_is_gone_does_not_hold_up_the_end(make):
+    """A successor tells ingest of its predecessor's death. Where that ingest died too and never
+    comes back, the successor still ends at once: hints are not worth waiting for."""
+    chain = make()
+    with open(chain.config, encoding="utf-8") as source:
+        text = source.read()
+    with open(chain.config, "w", encoding="utf-8") as out:
+        out.write(text.replace("stop_timeout = 20s", "stop_timeout = 60m"))
+    chain.start("exporter.0", "processor.0", "ingest.0")
+    for name in ("ingest.0", "processor.0"):  # both leave their sockets behind
+        process = chain.workers.pop(name)
+        process.kill()
+        process.wait()
+    chain.start("processor.0")
+    os.unlink(os.path.join(chain.run_dir, "ingest.0.ipc"))
+    chain.stop("processor.0")
