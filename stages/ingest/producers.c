@@ -11,6 +11,7 @@ enum { CHANGES_LIMIT = 8 << 20 };
 /* Open addressing with linear probing, at most half full; producers are never removed. */
 typedef struct entry {
     uint64_t last;
+    uint64_t journaled; /* the same, without changes that no batch in the journal holds yet */
     uint8_t name_bytes; /* 0: free */
     char name[MR_PRODUCER_NAME_MAX_BYTES];
 } entry_t;
@@ -158,6 +159,14 @@ mr_producers_changes (const mr_producers_t *self, size_t *ret_bytes)
 void
 mr_producers_clear_changes (mr_producers_t *self)
 {
+    const char *at = self->changes.data;
+    const char *end = at + self->changes.size;
+    while (at < end) {
+        size_t bytes = (uint8_t)at[0];
+        entry_t *entry = find (self->entries, self->capacity, at + 1, bytes);
+        entry->journaled = entry->last;
+        at += 1 + bytes + sizeof entry->last;
+    }
     mr_buffer_clear (&self->changes);
 }
 
@@ -167,8 +176,8 @@ mr_producers_save (const mr_producers_t *self, mr_buffer_t *out)
     mr_status_t status = MR_OK;
     for (uint32_t i = 0; status == MR_OK && i < self->capacity; i++) {
         const entry_t *entry = &self->entries[i];
-        if (entry->name_bytes != 0) {
-            status = encode (out, entry->name, entry->name_bytes, entry->last);
+        if (entry->name_bytes != 0 && entry->journaled != 0) {
+            status = encode (out, entry->name, entry->name_bytes, entry->journaled);
         }
     }
     return status;
@@ -192,6 +201,7 @@ mr_producers_load (mr_producers_t *self, const void *data, size_t bytes)
         }
         memcpy (&last, at + 1 + name_bytes, sizeof last);
         entry->last = last;
+        entry->journaled = last;
         at += 1 + name_bytes + sizeof last;
         bytes -= 1 + name_bytes + sizeof last;
     }

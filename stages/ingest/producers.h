@@ -25,9 +25,11 @@ MR_CHECK mr_status_t mr_producers_set (mr_producers_t *self, const char *name, s
 /* What was set since the last mr_producers_clear_changes, encoded: it goes into the journal with
  * the batch that holds the records. Valid until the next set. */
 const void *mr_producers_changes (const mr_producers_t *self, size_t *ret_bytes);
-void mr_producers_clear_changes (mr_producers_t *self);
+void mr_producers_clear_changes (mr_producers_t *self); /* they are in the journal now */
 
-/* All numbers, encoded the same way: entries of u8 name bytes, the name, u64 last. */
+/* All numbers, encoded the same way: entries of u8 name bytes, the name, u64 last. Changes that are
+ * not cleared yet are left out: a journal's new segment begins with what was saved, and the batch
+ * that holds their records comes behind it or never. */
 MR_CHECK mr_status_t mr_producers_save (const mr_producers_t *self, mr_buffer_t *out);
 
 /* Take over encoded numbers (they are no changes). MR_INVALID: broken; MR_SYSTEM. */

@@ -17,20 +17,19 @@ STAGES = ("ingest", "processor", "metrics", "exporter")
 
 
 class Delivery(Chain):
-    """workers: how many of each stage, 1 unless said; the rest: lines for the sections."""
+    """workers: how many of each stage, 1 unless said; sections: lines for those of stages."""
 
-    def __init__(self, workers=None, ingest="", processor="", extra="", data_dir="data"):
+    def __init__(self, workers=None, extra="", data_dir="data", **sections):
         super().__init__(real=True)
         self.data_dir = os.path.join(self.folder, data_dir)
         self.out = os.path.join(self.folder, "out.jsonl")
         counts = {stage: (workers or {}).get(stage, 1) for stage in STAGES}
-        lines = {"ingest": "router = ipc://run/router{slot}\nbatch_records = 50\nwindow = 64\n"
-                           f"{ingest}", "processor": processor}
-        sections = "".join(f"[{stage}]\nworkers = {counts[stage]}\n{lines.get(stage, '')}\n"
-                           for stage in STAGES)
+        own = {"ingest": "router = ipc://run/router{slot}\nbatch_records = 50\nwindow = 64\n"}
+        text = "".join(f"[{stage}]\nworkers = {counts[stage]}\n{own.get(stage, '')}"
+                       f"{sections.get(stage, '')}\n" for stage in STAGES)
         with open(self.config, "w", encoding="utf-8") as out:
             out.write(f"[pipeline]\nname = test\nstop_timeout = 30s\nstart_timeout = 60s\n"
-                      f"data_dir = {data_dir}\n{sections}\n"
+                      f"data_dir = {data_dir}\n{text}\n"
                       f"[metric requests]\ntype = counter\nby = p\n"
                       f"[monitor]\nhttp = 127.0.0.1:{self.port}\n"
                       f"[sink out]\ntype = file\npath = out.jsonl\n{extra}\n")

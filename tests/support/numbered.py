@@ -22,23 +22,25 @@ class Numbered:
     """One producer, in a thread of its own. `made` records, of which those up to `acknowledged` are
     the pipeline's: that is its ledger."""
 
-    def __init__(self, endpoint, p=0, size=20, window=32, rate=0, pad=60, bad=0, poison=()):
+    def __init__(self, endpoint, p=0, size=20, window=32, limit=None, **options):
         self.endpoint = endpoint
         self.name = f"producer-{p}"
         self.p = p
         self.size = size
         self.window = window
-        self.rate = rate  # records/s; 0: as fast as it goes
-        self.bad = bad  # every so many-th is broken
-        self.poison = frozenset(poison)  # whole, but the chain's steps stumble over them
+        self.rate = options.pop("rate", 0)  # records/s; 0: as fast as it goes
+        self.bad = options.pop("bad", 0)  # every so many-th is broken
+        self.poison = frozenset(options.pop("poison", ()))  # the chain's steps stumble over them
         self.made = 0
         self.acknowledged = 0
         self.answers = collections.Counter()
         self.connections = 0
         self.fault = None
-        self.limit = None  # how many to make, once that is decided
+        self.limit = limit  # how many to make, once that is decided
+        self.allowed = None  # how many to make for now
         self._requests = collections.deque()  # (last number, frames), not acknowledged
-        self._pad = b"x" * pad
+        self._pad = b"x" * options.pop("pad", 60)
+        assert not options, options
         self._began = 0.0
         self._context = zmq.Context()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -53,13 +55,15 @@ class Numbered:
         self._thread.join()
         self._context.destroy(linger=0)
 
-    def end(self, limit=0):
-        """Make no more, but `limit` in all if it is fewer so far."""
-        self.limit = max(limit, self.made)
+    def end(self):
+        """Make no more than were made, or than the limit says."""
+        self.allowed = None
+        if self.limit is None:
+            self.limit = self.made
 
-    def finish(self, deadline_s=60, limit=0):
+    def finish(self, deadline_s=60):
         """No more records; wait for the last acknowledgement."""
-        self.end(limit)
+        self.end()
         self._thread.join(timeout=deadline_s)
         assert self.fault is None, self.fault
         assert not self._thread.is_alive(), f"{self.acknowledged} of {self.made} acknowledged"
@@ -119,12 +123,13 @@ class Numbered:
                 again = again or not taken
 
     def _make(self):
-        if self.limit is not None and self.made >= self.limit:
+        limits = [limit for limit in (self.limit, self.allowed) if limit is not None]
+        if any(self.made >= limit for limit in limits):
             return False
         if self.rate and self.made > (time.monotonic() - self._began) * self.rate:
             return False
         first, now = self.made + 1, time.monotonic_ns()
-        size = self.size if self.limit is None else min(self.size, self.limit - self.made)
+        size = min([self.size, *(limit - self.made for limit in limits)])
         frames = []
         for n in range(first, first + size):
             record = b'{"p":%d,"n":%d,"t":%d,"pad":"%s"}' % (self.p, n, now, self._pad)

@@ -1,0 +1,216 @@
+"""Every named crash point of every program: 400 numbered records are sent, the process dies there as
+by kill -9, its launcher starts it again, and exactly 400 come out once.
+
+Each point has a private chain; two run at a time. How a point is reached is a scenario below;
+a point without one is reached by the plain traffic, or stands in NOT_REACHED with the reason."""
+import concurrent.futures
+import functools
+import os
+import signal
+import subprocess
+
+import pytest
+from deliverylib import STAGES, Delivery
+from harness import BIN, is_alive, wait_for
+
+RECORDS = 400
+PAD = 4000  # so that 400 records fill segments of 1 MiB
+
+NOT_REACHED = {
+    ("exporter", "window.install.written"): "linked with the window; only ingest makes windows",
+    ("exporter", "pump.drop.counted"): "on_full = drop_oldest loses what it says; unit tests",
+    **{("ingest", f"spool.accept.{step}"): "linked with settling; only exporters accept"
+       for step in ("reserved", "claimed", "appended", "done")},
+}
+
+
+class Rig(Delivery):
+    """A chain each of whose stages has a file of its own by which it is armed."""
+
+    def __init__(self, ingest="", **options):
+        super().__init__(ingest=f"segment_bytes = 1MiB\n{ingest}", **options)
+        os.mkdir(os.path.join(self.bin, "real"))
+        for stage in STAGES:
+            program = os.path.join(self.bin, f"millrace-{stage}")
+            real = os.path.join(self.bin, "real", f"millrace-{stage}")
+            os.rename(program, real)
+            with open(program, "w", encoding="utf-8") as out:
+                out.write(f"#!/bin/sh\nMILLRACE_CRASH_FILE={self._file(stage)}\n"
+                          f'export MILLRACE_CRASH_FILE\nexec {real} "$@"\n')
+            os.chmod(program, 0o755)
+
+    def _file(self, stage):
+        return os.path.join(self.folder, f"armed.{stage}")
+
+    def arm(self, stage, point):
+        with open(self._file(stage) + ".new", "w", encoding="utf-8") as out:
+            out.write(point)
+        os.rename(self._file(stage) + ".new", self._file(stage))
+
+    def wait_died(self, stage):
+        """It died there: whoever dies takes the file away."""
+        wait_for(lambda: not os.path.exists(self._file(stage)),
+                 lambda: f"{stage} does not pass there\n{self.complaints()}", 20)
+
+    def hold(self, name):
+        """Stop a process; what it would do now waits until it is let go."""
+        assert self.kill(name, signal.SIGSTOP), name
+
+    def let_go(self, name):
+        assert self.kill(name, signal.SIGCONT), name
+
+    def die(self, stage, point):
+        """Arm, and wait until the process is gone. The launcher is on hold meanwhile."""
+        pid = self.pids()[f"{stage}.0"]
+        self.arm(stage, point)
+        wait_for(lambda: not is_alive(pid), lambda: f"{stage} at {point}\n{self.complaints()}", 20)
+
+
+# ---- scenarios: bring `stage` to die at `point`, with some of the records under way ----
+
+
+def plain(rig, _, stage, point):
+    """Traffic is all it takes."""
+    rig.arm(stage, point)
+
+
+def after(first):
+    """It is passed by the start that follows another death, at `first`."""
+    def scenario(rig, producer, stage, point):
+        rig.more(producer, 40)
+        rig.hold("launcher")
+        producer.allowed = RECORDS - 20
+        rig.die(stage, first)
+        rig.arm(stage, point)
+        rig.let_go("launcher")
+    return scenario
+
+
+def settle_own(rig, producer, stage, point):
+    """The exporter dies with a claim, and its successor at giving it back."""
+    rig.hold("launcher")
+    rig.hold("exporter.0")
+    rig.more(producer, 100)
+    rig.hold("ingest.0")  # it would settle for the dead
+    rig.arm(stage, "spool.accept.claimed")
+    pid = rig.pids()["exporter.0"]
+    rig.let_go("exporter.0")
+    wait_for(lambda: not is_alive(pid), "it died with a claim", 20)
+    rig.arm(stage, point)
+    rig.let_go("launcher")
+    rig.wait_died(stage)
+    rig.let_go("ingest.0")
+
+
+def settle_for_the_dead(rig, producer, stage, point):
+    """The exporter dies with a claim and stays away; ingest dies at giving it back."""
+    rig.hold("launcher")
+    rig.more(producer, 40)
+    rig.arm(stage, point)
+    producer.allowed = 200
+    rig.die("exporter", "spool.accept.claimed")
+    rig.wait_died(stage)
+    rig.let_go("launcher")
+
+
+def rebuild(rig, producer, stage, point):
+    """The window is of another start of the machine; ingest dies before the new one is named."""
+    rig.more(producer, 40)
+    names = ("launcher", "ingest.0", "processor.0", "metrics.0", "exporter.0", "monitor")
+    pids = rig.pids()
+    for name in names:
+        rig.kill(name)
+    wait_for(lambda: not any(is_alive(pids[name]) for name in names), "all are dead")
+    with open(os.path.join(rig.data_dir, "ingest.0.window"), "r+b") as window:
+        window.seek(40)
+        window.write(b"another-start-of-the-machine")
+    rig.arm(stage, point)
+    rig.millrace("up", "--detach", code=None)
+    rig.wait_died(stage)
+    rig.up()
+
+
+def strike(rig, producer, stage, point):
+    """A note is made of a record at which the processor crashed."""
+    producer.poison = frozenset({99})
+    rig.arm(stage, point)
+
+
+def reopen(rig, producer, stage, point):
+    rig.more(producer, 40)
+    rig.arm(stage, point)
+    rig.millrace("reopen")
+
+
+def torn(rig, producer, stage, point):
+    """Somebody else's bytes stand behind the sink's own."""
+    rig.more(producer, 40)
+    wait_for(lambda: os.path.exists(rig.out) and os.path.getsize(rig.out), "some came out")
+    rig.hold("launcher")
+    pid = rig.pids()["exporter.0"]
+    rig.kill("exporter.0")
+    wait_for(lambda: not is_alive(pid), "the exporter is dead")
+    with open(rig.out, "ab") as out:
+        out.write(b"what nobody sent\n")
+    rig.arm(stage, point)
+    rig.let_go("launcher")
+
+
+SCENARIOS = {
+    "seglog.recover.cut": after("seglog.append.torn"),
+    "seglog.recover.removed": after("seglog.roll.named"),
+    ("exporter", "spool.settle.release"): settle_own,
+    ("ingest", "spool.settle.release"): settle_for_the_dead,
+    "window.install.written": rebuild,
+    "journal.note.written": strike,
+    "pump.reopen.begin": reopen,
+    "sink.torn.copied": torn,
+    "sink.torn.cut": torn,
+}
+FSYNC = ("journal.sync.done", "seglog.sync.data", "seglog.sync.dir", "seglog.sync.published")
+
+
+def points():
+    """(stage, point) of all programs."""
+    for stage in STAGES:
+        said = subprocess.run([os.path.join(BIN, f"millrace-{stage}"), "--crash-points"],
+                              check=True, capture_output=True, text=True).stdout
+        for point in said.split():
+            yield stage, point
+
+
+TRIED = sorted(set(points()) - set(NOT_REACHED))
+
+
+def try_point(stage, point):
+    scenario = SCENARIOS.get((stage, point), SCENARIOS.get(point, plain))
+    options = {"ingest": "durability = fsync\n" if point in FSYNC else "",
+               "exporter": "spool_segment = 256KiB\n",
+               "processor": "debug_crash = n == 99\n" if scenario is strike else ""}
+    with Rig(**options) as rig:
+        rig.up()
+        producer = rig.producer(size=20, pad=PAD, limit=RECORDS)
+        producer.allowed = 100
+        with producer:
+            scenario(rig, producer, stage, point)
+            producer.finish()
+            rig.wait_died(stage)
+            assert producer.made == RECORDS
+            rig.wait_out(producer)
+
+
+@pytest.fixture(scope="module", name="results")
+def all_results():
+    """(stage, point) -> the future of its run."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        yield {at: pool.submit(functools.partial(try_point, *at)) for at in TRIED}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("stage, point", TRIED)
+def test_death_at_a_crash_point_loses_and_doubles_nothing(results, stage, point):
+    results[stage, point].result()
+
+
+def test_what_is_said_to_be_out_of_reach_is_there():
+    assert set(NOT_REACHED) <= set(points())
