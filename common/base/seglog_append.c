@@ -92,7 +92,7 @@ make_ready (mr_seglog_t *self, uint64_t bytes, mr_error_t *err)
     if (self->must_roll) {
         return mr_seglog_begin (self, self->roll_at, err);
     }
-    if (self->tail > self->header && bytes > self->options.segment_bytes - self->tail) {
+    if (self->tail > self->header && self->tail + bytes > self->options.segment_bytes) {
         return mr_seglog_begin (self, self->start + self->tail, err);
     }
     return MR_OK;

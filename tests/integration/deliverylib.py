@@ -17,19 +17,21 @@ STAGES = ("ingest", "processor", "metrics", "exporter")
 
 
 class Delivery(Chain):
-    """workers: how many of each stage, 1 unless said; sections: lines for those of stages."""
+    """workers: how many of each stage, 1 unless said; batch: records in one; sections: lines for
+    those of stages."""
 
-    def __init__(self, workers=None, extra="", data_dir="data", **sections):
+    def __init__(self, workers=None, extra="", batch=50, **sections):
         super().__init__(real=True)
-        self.data_dir = os.path.join(self.folder, data_dir)
+        self.data_dir = os.path.join(self.folder, "data")
         self.out = os.path.join(self.folder, "out.jsonl")
         counts = {stage: (workers or {}).get(stage, 1) for stage in STAGES}
-        own = {"ingest": "router = ipc://run/router{slot}\nbatch_records = 50\nwindow = 64\n"}
+        own = {"ingest": "router = ipc://run/router{slot}\nwindow = 64\n"
+                         f"batch_records = {batch}\n"}
         text = "".join(f"[{stage}]\nworkers = {counts[stage]}\n{own.get(stage, '')}"
                        f"{sections.get(stage, '')}\n" for stage in STAGES)
         with open(self.config, "w", encoding="utf-8") as out:
             out.write(f"[pipeline]\nname = test\nstop_timeout = 30s\nstart_timeout = 60s\n"
-                      f"data_dir = {data_dir}\n{text}\n"
+                      f"{text}\n"
                       f"[metric requests]\ntype = counter\nby = p\n"
                       f"[monitor]\nhttp = 127.0.0.1:{self.port}\n"
                       f"[sink out]\ntype = file\npath = out.jsonl\n{extra}\n")

@@ -22,7 +22,8 @@ def make_chain(request):
         chain.close()
 
 
-@pytest.mark.parametrize("name", ["processor.0", "metrics.0", "ingest.0", "monitor", "launcher"])
+@pytest.mark.parametrize("name", ["processor.0", "metrics.0", "ingest.0", "exporter.0",
+                                  "monitor", "launcher"])
 def test_kill_nine_under_load_loses_and_doubles_nothing(make, name):
     chain = make()
     with chain.producer(bad=97) as producer:
@@ -35,12 +36,13 @@ def test_kill_nine_under_load_loses_and_doubles_nothing(make, name):
 
 
 def test_kill_nine_of_several_workers_of_a_stage(make):
-    chain = make(workers={"processor": 2, "metrics": 2})
+    chain = make(workers={"processor": 2, "metrics": 2, "exporter": 2})
     with chain.producer() as producer:
-        for names in (["processor.0", "processor.1"], ["metrics.1", "processor.0"]):
+        for names in (["processor.0", "processor.1"], ["metrics.1", "processor.0"],
+                      ["exporter.0", "exporter.1"], ["exporter.1", "ingest.0", "metrics.0"]):
             chain.more(producer)
             for name in names:
-                assert chain.kill(name)
+                wait_for(lambda name=name: chain.kill(name), f"{name} is there to be killed")
         chain.more(producer, 1000)
         producer.finish()
         chain.wait_out(producer)
@@ -49,10 +51,13 @@ def test_kill_nine_of_several_workers_of_a_stage(make):
 def test_kill_nine_of_all_at_once(make):
     chain = make()
     with chain.producer() as producer:
-        chain.more(producer, 1000)
-        for name in ("launcher", "ingest.0", "processor.0", "metrics.0", "monitor"):
-            assert chain.kill(name)
-        chain.up()
+        for _ in range(2):
+            chain.more(producer, 1000)
+            pids = chain.pids()
+            for name in ("launcher", *(name for name in pids if name != "launcher")):
+                assert chain.kill(name)
+            wait_for(lambda pids=pids: not any(map(is_alive, pids.values())), "all are dead")
+            chain.up()
         chain.more(producer, 1000)
         producer.finish()
         chain.wait_out(producer)

@@ -72,6 +72,17 @@ def test_a_poison_record_becomes_a_dead_letter(make, step, kind, extra):
         chain.wait_out(producer)
 
 
+def test_kills_from_outside_make_no_innocent_record_a_dead_letter(make):
+    chain = make()
+    with chain.producer() as producer:
+        for _ in range(6):
+            chain.more(producer, 200)
+            chain.kill_and_wait("processor.0")
+        producer.finish()
+        chain.wait_out(producer)
+    assert dead_letters(chain.data_dir) == []
+
+
 # ---- disk full ----
 
 
@@ -143,6 +154,24 @@ def test_a_limit_on_files_makes_producers_wait_and_loses_nothing(make):
 
 
 # ---- files ----
+
+
+def test_the_window_of_another_start_of_the_machine_is_made_again(make):
+    chain = make()
+    with chain.producer() as producer:
+        chain.more(producer, 1000)
+        pids = chain.pids()
+        for name in ("launcher", "ingest.0", "exporter.0", "processor.0", "metrics.0", "monitor"):
+            assert chain.kill(name)
+        wait_for(lambda: not any(is_alive(pid) for pid in pids.values()), "all dead")
+        with open(os.path.join(chain.data_dir, "ingest.0.window"), "r+b") as window:
+            window.seek(40)  # behind magic, version, ring, journal, base, uuid
+            window.write(b"another-start-of-the-machine")
+        chain.up()
+        chain.more(producer, 1000)
+        producer.finish()
+        chain.wait_out(producer)
+    assert "window rebuilt from journal and spools" in chain.complaints()
 
 
 def test_a_damaged_frame_of_the_journal_is_counted_and_the_flow_goes_on(make):

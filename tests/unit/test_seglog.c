@@ -341,6 +341,22 @@ copy_file (const char *from, const char *to)
     fclose (out);
 }
 
+START_TEST (test_a_frame_larger_than_a_segment_has_one_of_its_own)
+{
+    const char *dir = mr_test_dir ();
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    mr_seglog_t *log = mr_kit_open (&options);
+    size_t large = (size_t)options.segment_bytes + 1000;
+    ck_assert_uint_eq (fill (log, 1, 1, large), 1);
+    ck_assert_uint_eq (fill (log, 2, 2, 10), 2);
+    ck_assert_uint_eq (fill (log, 3, 3, large), 3);
+    ck_assert_uint_eq (fill (log, 4, 5, 10), 4);
+    mr_kit_read_all (dir, NULL, 0, &reading);
+    ck_assert_uint_eq (reading.count, 5);
+    mr_seglog_close (&log);
+}
+END_TEST
+
 START_TEST (test_a_log_of_format_1_is_read_as_it_was_written)
 {
     static const char *const names[] = {"0000000000000000.seg", "0000000000000f50.seg"};
@@ -385,6 +401,7 @@ main (void)
         test_an_empty_directory_is_no_log_for_those_who_only_read,
         test_sync_moves_the_durable_end_and_some_readers_wait_for_it,
         test_too_large_a_frame_is_refused_and_reserving_makes_room,
+        test_a_frame_larger_than_a_segment_has_one_of_its_own,
         test_a_log_of_format_1_is_read_as_it_was_written,
         NULL,
     };
