@@ -1,5 +1,5 @@
-"""Every named crash point of every program: 400 numbered records are sent, the process dies there as
-by kill -9, its launcher starts it again, and exactly 400 come out once.
+"""Every named crash point of every program: 400 numbered records are sent, the process dies there
+as by kill -9, its launcher starts it again, and exactly 400 come out once.
 
 Each point has a private chain; two run at a time. How a point is reached is a scenario below;
 a point without one is reached by the plain traffic, or stands in NOT_REACHED with the reason."""
@@ -204,7 +204,8 @@ TRIED = sorted(set(points()) - set(NOT_REACHED))
 
 def try_point(stage, point):
     scenario = SCENARIOS.get((stage, point), SCENARIOS.get(point, plain))
-    options = {"batch": 5 if "trim" in point else 50, "ingest": "durability = fsync\n" if point in FSYNC else "",
+    options = {"batch": 5 if "trim" in point else 50,
+               "ingest": "durability = fsync\n" if point in FSYNC else "",
                "exporter": "spool_segment = 64KiB\n",
                "processor": "debug_crash = n == 99\n" if scenario is strike else ""}
     with Rig(**options) as rig:
