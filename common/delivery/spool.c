@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POOL_SEGMENTS = 4 };
+enum { POOL_SEGMENTS = 8 };
 
 struct mr_spool {
     char dir[PATH_MAX];
