@@ -45,6 +45,18 @@ mr_commands (void)
     return commands;
 }
 
+bool
+mr_cli_may_look (const mr_cli_t *cli, const mr_plan_t *plan)
+{
+    if (access (plan->run_dir, R_OK | X_OK) == 0 || errno == ENOENT) {
+        return true;
+    }
+    (void)mr_cli_fail (cli, MR_EXIT_FAILED,
+                       "cannot look into %s: %s; ask as the user who started it", plan->run_dir,
+                       strerror (errno));
+    return false;
+}
+
 int
 mr_cli_code (mr_status_t status)
 {

@@ -1,4 +1,5 @@
 /* down, restart, scale, reopen: ask the launcher, and wait until it is true. */
+#include "launcher/check.h"
 #include "launcher/cli.h"
 #include "launcher/client.h"
 #include "launcher/launch.h"
@@ -48,6 +49,11 @@ ask_targets (const mr_cli_t *cli, const char *command)
     mr_plan_t plan;
     int code = mr_cli_load (cli, NULL, &plan);
     if (code != 0) {
+        return code;
+    }
+    /* A fault that can be known beforehand must not cost a worker that works. */
+    code = mr_check_configuration (cli->config, &plan);
+    if (code != MR_EXIT_OK) {
         return code;
     }
     json_t *targets = json_array ();
@@ -108,6 +114,10 @@ find_launcher (const mr_cli_t *cli, mr_plan_t *plan, int *ret_code)
     mr_error_t err;
     int alive = 0;
     *ret_code = MR_EXIT_OK;
+    if (!mr_cli_may_look (cli, plan)) {
+        *ret_code = MR_EXIT_FAILED;
+        return false;
+    }
     if (mr_client_launcher (plan, &info)) {
         return true;
     }

@@ -137,6 +137,10 @@ mr_cmd_status (mr_cli_t *cli)
     if (code != 0) {
         return code;
     }
+    if (!mr_cli_may_look (cli, &plan)) {
+        mr_config_destroy (&config);
+        return MR_EXIT_FAILED;
+    }
     json_t *whole = mr_gather (config, &plan);
     const json_t *workers = json_object_get (whole, "workers");
     if (cli->set[MR_CLI_JSON]) {

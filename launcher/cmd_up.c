@@ -135,6 +135,8 @@ mr_cmd_up (mr_cli_t *cli)
     code = mr_check_configuration (cli->config, &plan);
     if (code == MR_EXIT_OK) {
         mr_child_t child = {.pidfd = -1, .ready_fd = -1};
+        signal (SIGPIPE,
+                SIG_IGN); /* who reads our lines may go first; the chain is drained all the same */
         mr_watch_signals ();
         code = start (cli, &plan, config, &child);
         bool ours = child.pidfd >= 0;

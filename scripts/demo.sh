@@ -29,10 +29,13 @@ settle() {
     echo "some records are still in flight after $((tries / 5)) s"
 }
 
+# Whoever reads our lines (a tee, say) may die of the same Ctrl-C: no print may end this before the
+# chain is down.
 finish() {
     local status=$?
-    trap '' INT TERM HUP
+    trap '' INT TERM HUP PIPE
     trap - EXIT
+    set +e
     printf '\n'
     if [ -n "$feeder" ]; then
         kill -TERM "$feeder" 2>/dev/null || true
@@ -75,7 +78,7 @@ show_status() {
 mkdir -p "$top/build/demo"
 millrace up --detach
 trap finish EXIT
-trap 'exit 0' INT TERM HUP
+trap 'exit 0' INT TERM HUP PIPE
 cat <<END
 
 A web server's log runs through the chain, $lines_per_second lines a second.
