@@ -32,6 +32,7 @@ mr_error_set (mr_error_t *err, const char *format, ...)
     finish_line (err, length);
 }
 
+#undef mr_error_errno
 mr_status_t
 mr_error_errno (mr_error_t *err, const char *format, ...)
 {
