@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { OPT_READY_FD = 256, OPT_FOREGROUND, OPT_ADOPT_ONLY, OPT_QUIET, OPT_VERSION };
 
@@ -28,7 +29,8 @@ help (FILE *out)
         "usage: millrace-launcher [-c FILE] [--foreground] [--quiet]\n"
         "Starts, restarts, scales and stops the workers of a pipeline. `millrace up` runs it.\n"
         "\n"
-        "  -c, --config FILE  configuration (else $MILLRACE_CONF, else conf/millrace.ini)\n"
+        "  -c, --config FILE  configuration (else $MILLRACE_CONF, else conf/millrace.ini,\n"
+        "                     else /etc/millrace/millrace.ini)\n"
         "      --foreground   workers inherit stdout, so that a stdout sink has somewhere to go\n"
         "      --adopt-only   start nothing; look after what runs already\n"
         "      --ready-fd N   write a newline to descriptor N once requests are taken\n"
@@ -42,10 +44,22 @@ help (FILE *out)
 }
 
 const char *
+mr_first_file (const char *const *paths)
+{
+    for (const char *const *path = paths; *path != NULL; path++) {
+        if (access (*path, F_OK) == 0) {
+            return *path;
+        }
+    }
+    return paths[0];
+}
+
+const char *
 mr_default_config (void)
 {
+    static const char *const places[] = {"conf/millrace.ini", "/etc/millrace/millrace.ini", NULL};
     const char *path = getenv ("MILLRACE_CONF");
-    return path != NULL && path[0] != '\0' ? path : "conf/millrace.ini";
+    return path != NULL && path[0] != '\0' ? path : mr_first_file (places);
 }
 
 static int

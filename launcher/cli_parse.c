@@ -25,7 +25,8 @@ typedef struct option_row {
 
 static const option_row_t rows[MR_CLI_OPTIONS] = {
     [MR_CLI_CONFIG] = {"--config", "-c", "FILE",
-                       "configuration (else $MILLRACE_CONF, else conf/millrace.ini)"},
+                       "configuration (else $MILLRACE_CONF, else conf/millrace.ini, "
+                       "else /etc/millrace/millrace.ini)"},
     [MR_CLI_TIMEOUT] = {"--timeout", NULL, "S", "give up waiting after S seconds (exit 99)"},
     [MR_CLI_HELP] = {"--help", "-h", NULL, "print this"},
     [MR_CLI_DETACH] = {"--detach", "-d", NULL, "return once the chain runs"},

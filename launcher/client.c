@@ -21,6 +21,19 @@ mr_client_launcher (const mr_plan_t *plan, mr_worker_info_t *ret_info)
     return true;
 }
 
+static void
+count_alive (const mr_worker_info_t *info, void *arg)
+{
+    *(int *)arg += info->alive;
+}
+
+int
+mr_client_alive (const mr_plan_t *plan)
+{
+    int alive = 0;
+    return mr_worker_each (plan->run_dir, count_alive, &alive, NULL) == MR_OK ? alive : 0;
+}
+
 const char *
 mr_client_text (const json_t *answer)
 {
@@ -93,14 +106,12 @@ wait_for_answer (zsock_t *socket, const mr_client_ask_t *ask, const mr_child_t *
         if (gone && !was_gone) {
             end_ns = mr_clock_mono_ns () + LAST_WORDS_MS * MR_NS_PER_MS;
         }
-        if (message == NULL) {
-            continue;
-        }
         const json_t *code = json_object_get (message, "code");
         if (json_is_integer (code)) {
             *ret_answer = message;
             return (int)json_integer_value (code);
         }
+        /* Without a message, too: it may be time to give up, or to draw. */
         bool go_on = ask->note == NULL || ask->note (ask->arg, message);
         json_decref (message);
         if (!go_on) {

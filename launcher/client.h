@@ -36,4 +36,7 @@ bool mr_client_wait_gone (const mr_plan_t *plan, const char *name, int64_t timeo
 /* Text of an answer, "" without any; borrowed. */
 const char *mr_client_text (const json_t *answer);
 
+/* How many workers live in run_dir, the launcher and the monitor among them. */
+int mr_client_alive (const mr_plan_t *plan);
+
 #endif

@@ -92,12 +92,6 @@ mr_cmd_reopen (mr_cli_t *cli)
 /* ---- down ---- */
 
 static void
-count_alive (const mr_worker_info_t *info, void *arg)
-{
-    *(int *)arg += info->alive;
-}
-
-static void
 sweep_dead (const mr_worker_info_t *info, void *arg)
 {
     mr_error_t err;
@@ -112,7 +106,6 @@ find_launcher (const mr_cli_t *cli, mr_plan_t *plan, int *ret_code)
 {
     mr_worker_info_t info;
     mr_error_t err;
-    int alive = 0;
     *ret_code = MR_EXIT_OK;
     if (!mr_cli_may_look (cli, plan)) {
         *ret_code = MR_EXIT_FAILED;
@@ -121,7 +114,7 @@ find_launcher (const mr_cli_t *cli, mr_plan_t *plan, int *ret_code)
     if (mr_client_launcher (plan, &info)) {
         return true;
     }
-    if (mr_worker_each (plan->run_dir, count_alive, &alive, NULL) != MR_OK || alive == 0) {
+    if (mr_client_alive (plan) == 0) {
         (void)!mr_worker_each (plan->run_dir, sweep_dead, plan->run_dir, NULL);
         printf ("nothing runs in %s\n", plan->run_dir);
         return false;

@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "common/runtime/sockets.h"
 #include "launcher/cli.h"
+#include "launcher/client.h"
 #include "launcher/watch.h"
 
 #include <errno.h>
@@ -121,6 +122,9 @@ mr_cmd_events (mr_cli_t *cli)
         zmq_setsockopt (socket, ZMQ_SUBSCRIBE, "", 0);
     }
     mr_watch_signals ();
+    if (mr_client_alive (&plan) == 0) {
+        (void)mr_cli_fail (cli, 0, "nothing runs in %s yet; waiting for events", plan.run_dir);
+    }
     if (zmq_connect (socket, endpoint) != 0) {
         code = mr_cli_fail (cli, MR_EXIT_FAILED, "cannot connect to %s: %s", endpoint,
                             zmq_strerror (errno));

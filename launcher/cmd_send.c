@@ -16,6 +16,7 @@ enum { CONNECT_MS = 30000, BAR_CELLS = 30, PRODUCER_BYTES = 40 };
 
 typedef struct show {
     bool terminal;
+    bool begun; /* at least one file could be opened */
     int64_t start_ns;
 } show_t;
 
@@ -84,6 +85,7 @@ send_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *optio
     if (mr_lines_open (path, cli->set[MR_CLI_FOLLOW], &lines, &err) != MR_OK) {
         return mr_cli_fail (cli, MR_EXIT_FAILED, "%s", err.text);
     }
+    show->begun = true;
     mr_feed_options_t mine = *options;
     char once[MR_LINES_NAME_BYTES];
     if (mine.loop && mine.producer == NULL) {
@@ -137,7 +139,9 @@ mr_cmd_send (mr_cli_t *cli)
         const char *path = cli->word_count > 0 ? cli->words[i] : "-";
         code = send_file (cli, path, &options, &show, &counts);
     }
-    print_summary (&show, &counts);
+    if (show.begun) {
+        print_summary (&show, &counts);
+    }
     bool endless = cli->set[MR_CLI_FOLLOW] || cli->set[MR_CLI_LOOP];
     if (code == 0 && (counts.refused > 0 || (mr_watch_interrupted () && !endless))) {
         code = MR_EXIT_FAILED;

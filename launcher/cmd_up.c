@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { UP_SPARE_MS = 60000, ENDED_MS = 1000 };
 
@@ -78,6 +79,16 @@ stdout_sink (const mr_config_t *config)
     return NULL;
 }
 
+/* With such a sink our stdout is for its records, and what we say ourselves goes to stderr. */
+static void
+leave_stdout (const mr_config_t *config)
+{
+    if (stdout_sink (config) != NULL) {
+        fflush (stdout);
+        (void)!dup2 (STDERR_FILENO, STDOUT_FILENO);
+    }
+}
+
 static int
 already_up (const mr_plan_t *plan, const mr_worker_info_t *launcher)
 {
@@ -92,6 +103,7 @@ start (const mr_cli_t *cli, const mr_plan_t *plan, const mr_config_t *config, mr
     mr_worker_info_t other;
     mr_launch_t launch = {.plan = plan, .foreground = !cli->set[MR_CLI_DETACH]};
     mr_status_t status = mr_launch (&launch, &err);
+    leave_stdout (config); /* the workers have theirs */
     if (status == MR_AGAIN && mr_client_launcher (plan, &other)) {
         return already_up (plan, &other);
     }
@@ -119,6 +131,7 @@ mr_cmd_up (mr_cli_t *cli)
         return code;
     }
     if (mr_client_launcher (&plan, &launcher)) {
+        leave_stdout (config);
         mr_config_destroy (&config);
         return already_up (&plan, &launcher);
     }

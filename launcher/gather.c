@@ -187,12 +187,14 @@ sorted (const mr_plan_t *plan, const json_t *rows)
 }
 
 /* A blocked worker waits for the stage after it: the last stage that is blocked points at the one
- * that holds the flow back. */
+ * that holds the flow back. With nothing in flight it was one that did. */
 static void
 find_brake (const mr_plan_t *plan, json_t *whole, const json_t *rows)
 {
     size_t index;
     const json_t *row;
+    const json_t *in_flight = json_object_get (whole, "in_flight");
+    bool idle = json_is_number (in_flight) && json_number_value (in_flight) <= 0;
     int blocked_rank = -1;
     double rate = 0;
     bool known = false;
@@ -211,8 +213,9 @@ find_brake (const mr_plan_t *plan, json_t *whole, const json_t *rows)
         }
     }
     json_object_set_new (whole, "held_by",
-                         blocked_rank < 0 ? json_null ()
-                                          : json_string (plan->stages[blocked_rank + 1].name));
+                         blocked_rank < 0 || idle
+                             ? json_null ()
+                             : json_string (plan->stages[blocked_rank + 1].name));
     json_object_set_new (whole, "records_per_second", known ? json_real (rate) : json_null ());
 }
 

@@ -205,4 +205,11 @@ mr_config_rules_sinks (mr_config_t *self)
     while ((sink = mr_config_next_section (self, "sink", sink)) != NULL) {
         check_sink (self, sink);
     }
+    const char *chain = mr_config_text (mr_config_section (self, "pipeline"), "chain");
+    if (mr_config_next_section (self, "sink", NULL) == NULL && self->faults == 0 &&
+        mr_config_has_word (chain, "exporter")) {
+        mr_config_note (self, 0, true,
+                        "no [sink]: records are counted as exported and kept "
+                        "nowhere");
+    }
 }

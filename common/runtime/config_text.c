@@ -4,6 +4,7 @@
 #include "common/runtime/ini.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +104,7 @@ mr_config_expand (mr_config_t *self, const char *text, mr_error_t *err)
     return copy;
 }
 
-/* Drop "." and empty parts in place; ".." stays, for links make it mean something else. */
+/* Drop "." and empty parts in place. */
 static void
 simplify (char *path)
 {
@@ -126,6 +127,56 @@ simplify (char *path)
     *to = '\0';
 }
 
+/* Append the parts of rest, "/a/../b", to path, where ".." takes one off. Cut to fit. */
+static void
+append_parts (char path[PATH_MAX], const char *rest)
+{
+    while (*rest != '\0') {
+        size_t bytes = 1 + strcspn (rest + 1, "/");
+        size_t used = strcmp (path, "/") == 0 ? 0 : strlen (path);
+        if (bytes == 3 && strncmp (rest, "/..", 3) == 0) {
+            char *slash = strrchr (path, '/');
+            slash[slash == path] = '\0';
+        } else {
+            snprintf (path + used, PATH_MAX - used, "%.*s", (int)bytes, rest);
+        }
+        rest += bytes;
+    }
+}
+
+/* A simple absolute path without "..": what exists of its directory is asked of the system, as
+ * links may make ".." mean something else. Other paths, and overlong ones, are returned as is. */
+static const char *
+without_parents (mr_config_t *self, const char *path)
+{
+    char head[PATH_MAX];
+    char real[PATH_MAX];
+    size_t bytes = strlen (path);
+    const char *last = strrchr (path, '/');
+    bool ends_up = strcmp (last, "/..") == 0;
+    if ((strstr (path, "/../") == NULL && !ends_up) || bytes >= sizeof head / 2) {
+        return path;
+    }
+    memcpy (head, path, bytes + 1);
+    head[ends_up ? bytes : (size_t)(last - path)] = '\0';
+    while (realpath (head[0] != '\0' ? head : "/", real) == NULL && head[0] != '\0') {
+        *strrchr (head, '/') = '\0';
+    }
+    append_parts (real, path + strlen (head));
+    return mr_config_copy (self, real, strlen (real));
+}
+
+static const char *
+join (mr_config_t *self, const char *scheme, const char *path)
+{
+    size_t bytes = path != NULL ? strlen (scheme) + strlen (path) : 0;
+    char *whole = path != NULL ? mr_config_alloc (self, bytes + 1) : NULL;
+    if (whole != NULL) {
+        snprintf (whole, bytes + 1, "%s%s", scheme, path);
+    }
+    return whole;
+}
+
 const char *
 mr_config_absolute (mr_config_t *self, mr_option_type_t type, const char *text)
 {
@@ -142,8 +193,11 @@ mr_config_absolute (mr_config_t *self, mr_option_type_t type, const char *text)
     if (whole != NULL) {
         snprintf (whole, bytes + 1, "%s%s%s%s", scheme, dir, dir[0] != '\0' ? "/" : "", text);
         simplify (whole + strlen (scheme));
+        const char *path = whole + strlen (scheme);
+        const char *plain = without_parents (self, path);
+        return plain == path ? whole : join (self, scheme, plain);
     }
-    return whole;
+    return NULL;
 }
 
 typedef struct search {

@@ -1,7 +1,12 @@
 """What the commands say: reasons reach the person who asked, and nothing is said that is not so."""
+import contextlib
+import http.server
+import json
 import os
 import signal
 import socket
+import subprocess
+import threading
 
 import pytest
 from launcherlib import Chain, is_alive, wait_for
@@ -50,3 +55,72 @@ def test_a_routine_line_of_the_log_is_not_the_cause_of_a_death():
             died = [line for line in log if "processor.0 died" in line]
         assert len(died) == 1
         assert died[0].endswith("processor.0 died: killed by SIGKILL; it starts again\n")
+
+
+def test_a_stdout_sink_has_stdout_for_itself():
+    with Chain(real=True, ingest="router = ipc://run/router\n",
+               extra="[sink screen]\ntype = stdout\n") as chain:
+        up = subprocess.Popen(chain.command("up", "-c", chain.config), text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+        chain.processes.append(up)
+        wait_for(lambda: chain.states().get("ingest.0") == "running", "the chain is up")
+        path = os.path.join(chain.folder, "in.jsonl")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write('{"n":1}\n{"n":2}\n')
+        chain.millrace("send", path)
+        up.send_signal(signal.SIGINT)
+        said = up.communicate(timeout=60)
+    assert sorted(json.loads(line)["n"] for line in said[0].splitlines()) == [1, 2]
+    assert "ingest: 1 worker" in said[1] and "the chain is down" in said[1]
+
+
+def test_with_nothing_running_status_says_so_and_events_waits(chain):
+    assert chain.millrace("status").stdout == f"nothing runs in {chain.run_dir}\n"
+    assert json.loads(chain.millrace("status", "--json").stdout)["workers"] == []
+    waited = chain.millrace("events", "--timeout", "0.2", code=99)
+    assert f"nothing runs in {chain.run_dir}" in waited.stderr and waited.stdout == ""
+
+
+def test_a_file_that_cannot_be_opened_was_not_sent():
+    with Chain(ingest="router = ipc://run/router\n") as chain:
+        done = chain.millrace("send", "/nowhere/at/all", code=1)
+        assert "/nowhere/at/all" in done.stderr and done.stdout == ""
+
+
+@contextlib.contextmanager
+def monitor_that_says(port, answers):
+    """A stand-in for the monitor's API; `answers` may change while it runs."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):  # pylint: disable=invalid-name
+            body = json.dumps(answers[self.path]).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):  # pylint: disable=arguments-differ
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield
+        server.shutdown()
+        thread.join()
+
+
+def test_with_nothing_in_flight_nobody_holds_the_flow_back(chain):
+    chain.start_worker("ingest", 0)
+    wait_for(lambda: chain.states().get("ingest.0") == "running", "it runs")
+    answers = {
+        "/api/workers": {"workers": [{"name": "ingest.0", "pid": chain.pids()["ingest.0"],
+                                      "records_per_second": 9, "errors": 0,
+                                      "blocked_share": 0.5}]},
+        "/api/metrics": {"pipelines": {"in_flight": 5}},
+    }
+    with monitor_that_says(chain.port, answers):
+        assert "held back by: processor" in chain.millrace("status").stdout
+        answers["/api/metrics"]["pipelines"]["in_flight"] = 0
+        assert "held back" not in chain.millrace("status").stdout
+        assert json.loads(chain.millrace("status", "--json").stdout)["held_by"] is None

@@ -208,6 +208,40 @@ START_TEST (test_a_stage_checks_its_section_with_its_own_schema)
 }
 END_TEST
 
+START_TEST (test_parents_in_a_path_are_resolved_through_links)
+{
+    char text[16384];
+    char link[4096];
+    char real[4096];
+    const char *dir = mr_test_dir ();
+    ck_assert_ptr_nonnull (realpath (dir, real));
+    snprintf (link, sizeof link, "%s/link", dir);
+    (void)unlink (link);
+    ck_assert_int_eq (symlink ("/proc/self", link), 0);
+    snprintf (text, sizeof text,
+              "[sink a]\ntype = file\npath = %s/new/../a\n[sink b]\ntype = file\n"
+              "path = %s/../version\n[sink c]\ntype = file\npath = ../../../c\n"
+              "[ingest]\npull = ipc://%s/new/x/../../in{slot}\n"
+              "[sink d]\ntype = file\npath = %s/d..e\n",
+              dir, link, dir, link);
+    mr_config_t *config = load (text);
+    char expected[4200];
+    const mr_config_section_t *sink = mr_config_next_section (config, "sink", NULL);
+    snprintf (expected, sizeof expected, "%s/a", real);
+    ck_assert_str_eq (mr_config_text (sink, "path"), expected);
+    sink = mr_config_next_section (config, "sink", sink);
+    ck_assert_str_eq (mr_config_text (sink, "path"), "/proc/version");
+    sink = mr_config_next_section (config, "sink", sink);
+    ck_assert_str_eq (mr_config_text (sink, "path"), "/c");
+    sink = mr_config_next_section (config, "sink", sink);
+    snprintf (expected, sizeof expected, "%s/d..e", link); /* as it was written */
+    ck_assert_str_eq (mr_config_text (sink, "path"), expected);
+    snprintf (expected, sizeof expected, "ipc://%s/in{slot}", real);
+    ck_assert_str_eq (mr_config_text (mr_config_section (config, "ingest"), "pull"), expected);
+    mr_config_destroy (&config);
+}
+END_TEST
+
 START_TEST (test_paths_are_relative_to_the_file_and_not_to_the_caller)
 {
     static const char text[] = "[ingest]\npull = ipc://in\n";
@@ -364,12 +398,13 @@ START_TEST (test_check_reports_every_fault_in_the_order_of_the_file)
 }
 END_TEST
 
-START_TEST (test_check_of_a_right_file_without_input_only_warns)
+START_TEST (test_check_of_a_right_file_without_input_and_sink_only_warns)
 {
     heard_t heard = {0};
     const char *path = write_file ("\n[ingest]\n", 10);
     ck_assert_int_eq (mr_config_check (path, NULL, collect, &heard), 0);
     ck_assert_str_eq (heard.text,
+                      " warning: no [sink]: records are counted as exported and kept nowhere\n"
                       "2: warning: [ingest]: no input: no pull, router or tcp, so nothing "
                       "can come in\n");
 }
@@ -411,6 +446,7 @@ main (void)
         test_the_hash_changes_with_what_matters_alone,
         test_a_stage_without_schema_is_kept_for_its_program,
         test_a_stage_checks_its_section_with_its_own_schema,
+        test_parents_in_a_path_are_resolved_through_links,
         test_paths_are_relative_to_the_file_and_not_to_the_caller,
         test_a_later_fault_names_the_place_of_the_value,
         test_words_of_a_list_are_trimmed,
@@ -418,7 +454,7 @@ main (void)
         test_a_file_without_read_permission_says_so,
         test_a_file_over_one_mebibyte_is_refused,
         test_check_reports_every_fault_in_the_order_of_the_file,
-        test_check_of_a_right_file_without_input_only_warns,
+        test_check_of_a_right_file_without_input_and_sink_only_warns,
         test_check_shows_a_hundred_faults_and_counts_the_rest,
         test_check_of_what_cannot_be_read_is_one_fault,
         NULL,
