@@ -2,6 +2,7 @@
  * can (expressions, paths that cannot be written). */
 #include "launcher/check.h"
 
+#include "common/runtime/pipeline_dirs.h"
 #include "launcher/child.h"
 
 #include <errno.h>
@@ -61,11 +62,14 @@ mr_check_configuration (const char *path, mr_plan_t *ret_plan)
     }
     mr_cli_t cli = {.config = path};
     mr_plan_t plan;
-    int code = mr_cli_load (&cli, NULL, &plan);
+    mr_config_t *config = NULL;
+    int code = mr_cli_load (&cli, &config, &plan);
     if (code != 0) {
         return code;
     }
-    if (mr_plan_make_dirs (&plan, &err) != MR_OK) {
+    mr_status_t status = mr_pipeline_dirs_make (config, &err);
+    mr_config_destroy (&config);
+    if (status != MR_OK) {
         fprintf (stderr, "%s\n", err.text);
         return MR_EXIT_CONFIG;
     }

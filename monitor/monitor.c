@@ -1,10 +1,10 @@
 #include "monitor/monitor.h"
 
 #include "common/base/clock.h"
-#include "common/base/dirs.h"
 #include "common/base/log.h"
 #include "common/runtime/config.h"
 #include "common/runtime/loop.h"
+#include "common/runtime/pipeline_dirs.h"
 #include "common/runtime/worker.h"
 #include "monitor/args.h"
 #include "monitor/http.h"
@@ -280,13 +280,7 @@ raise_limits (void)
 static mr_status_t
 open_places (monitor_t *self, mr_error_t *err)
 {
-    mr_status_t status = mr_dirs_make (pipeline_text (self, "run_dir"), 0700, err);
-    if (status == MR_OK) {
-        status = mr_dirs_make (pipeline_text (self, "data_dir"), 0750, err);
-    }
-    if (status == MR_OK) {
-        status = mr_dirs_make (pipeline_text (self, "log_dir"), 0750, err);
-    }
+    mr_status_t status = mr_pipeline_dirs_make (self->config, err);
     if (status == MR_OK) {
         status =
             mr_worker_claim (pipeline_text (self, "run_dir"), "monitor", -1, &self->worker, err);

@@ -1,9 +1,9 @@
 #include "common/runtime/stage_private.h"
 
 #include "common/base/clock.h"
-#include "common/base/dirs.h"
 #include "common/base/log.h"
 #include "common/runtime/fatal.h"
+#include "common/runtime/pipeline_dirs.h"
 #include "common/runtime/stage_args.h"
 
 #include <errno.h>
@@ -75,19 +75,6 @@ static const char *
 pipeline_text (const mr_stage_t *self, const char *key)
 {
     return mr_config_text (mr_config_section (self->config, "pipeline"), key);
-}
-
-static mr_status_t
-make_dirs (const mr_stage_t *self, mr_error_t *err)
-{
-    mr_status_t status = mr_dirs_make (pipeline_text (self, "run_dir"), 0700, err);
-    if (status == MR_OK) {
-        status = mr_dirs_make (pipeline_text (self, "data_dir"), 0750, err);
-    }
-    if (status == MR_OK) {
-        status = mr_dirs_make (pipeline_text (self, "log_dir"), 0750, err);
-    }
-    return status;
 }
 
 static mr_status_t
@@ -416,7 +403,7 @@ stop (mr_stage_t *self)
 static int
 run (mr_stage_t *self, const mr_stage_args_t *args, mr_error_t *err)
 {
-    mr_status_t status = make_dirs (self, err);
+    mr_status_t status = mr_pipeline_dirs_make (self->config, err);
     if (status == MR_OK) {
         status = mr_worker_claim (pipeline_text (self, "run_dir"), self->ops->name, self->slot,
                                   &self->worker, err);
