@@ -179,11 +179,11 @@ START_TEST (test_of_many_copies_exactly_one_is_claimed)
     for (uint64_t seq = 1; seq <= BATCHES; seq++) {
         mr_window_send (window, seq);
     }
-    for (uint8_t slot = 0; slot < WORKERS; slot++) {
+    for (int slot = 0; slot < WORKERS; slot++) {
         pid_t pid = fork ();
         ck_assert_int_ge (pid, 0);
         if (pid == 0) {
-            compete (window, claims, BATCHES, slot);
+            compete (window, claims, BATCHES, (uint8_t)slot);
         }
     }
     for (int i = 0; i < WORKERS; i++) {
