@@ -76,7 +76,10 @@ show_status() {
 }
 
 mkdir -p "$top/build/demo"
-millrace up --detach
+millrace up --detach || {
+    echo "the demo does not start; without what it left here before, it may: rm -r build/demo" >&2
+    exit 1
+}
 trap finish EXIT
 trap 'exit 0' INT TERM HUP PIPE
 cat <<END
