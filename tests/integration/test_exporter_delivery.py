@@ -3,6 +3,7 @@ record is in each sink exactly once, by the producer's own ledger and the sink's
 import glob
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -257,12 +258,14 @@ def test_bytes_that_the_sink_did_not_write_are_kept_beside(make, tmp_path):
     with chain.producer(rate=4000) as producer:
         chain.more(producer)
         for point in ("sink.torn.copied", "sink.torn.cut"):
-            first = chain.pids()["exporter.0"]
+            first, launcher = chain.pids()["exporter.0"], chain.pids()["launcher"]
+            os.kill(launcher, signal.SIGSTOP)  # no successor writes before the foreign bytes are in
             armed.write_text("cursor.commit.begin")
             wait_for(lambda pid=first: not is_alive(pid), "it dies")
             with open(chain.out, "ab") as out:
                 out.write(b"not a record of ours\n")
             armed.write_text(point)
+            os.kill(launcher, signal.SIGCONT)
             wait_for(lambda: not armed.exists(), f"it dies at {point}")
         chain.more(producer)
         producer.finish()
