@@ -33,8 +33,8 @@ if [ $# -eq 0 ]; then
     echo "fuzzing, 5 s each"
     scripts/fuzz.sh 5
 fi
-# The tests start hundreds of processes with deadlines. On a CI machine that somebody else keeps busy
-# a test gets a second try; the output says so. A person's run repeats nothing.
+# The tests start hundreds of processes with deadlines. On a CI machine that others keep busy a test
+# gets a second try; the output says so. A person's run repeats nothing.
 repeat=()
 [ "${CI:-}" = true ] && repeat=(--repeat until-pass:2)
 exec ctest --test-dir build/dev --output-on-failure --no-tests=error --parallel 2 --timeout 300 \
