@@ -59,6 +59,14 @@ mr_crash_arm (const char *text)
     arm (text);
 }
 
+/* Whether a text "NAME[:NTH] [PID]" speaks of another process. */
+static bool
+means_another (const char *text)
+{
+    const char *pid = strchr (text, ' ');
+    return pid != NULL && strtol (pid, NULL, 10) != (long)getpid ();
+}
+
 /* The file is claimed by the one process that manages to remove it. */
 static bool
 file_says_die (const char *name)
@@ -74,6 +82,9 @@ file_says_die (const char *name)
         return false;
     }
     text[got] = '\0';
+    if (means_another (text)) {
+        return false;
+    }
     unsigned long nth = split_nth (text);
     if (strcmp (text, name) != 0 || atomic_fetch_add (&file_passes, 1) + 1 < nth) {
         return false;

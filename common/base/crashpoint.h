@@ -5,7 +5,8 @@
  * Arming is text of the form NAME or NAME:NTH (the NTH time this process passes, from 1), from
  *   - the environment, MILLRACE_CRASH=NAME[:NTH]: every life of the process dies so;
  *   - a file named by MILLRACE_CRASH_FILE, looked at on every pass, so that a running process can
- * be armed; it is removed before dying, so that one life dies and its successor lives;
+ *     be armed; it is removed before dying, so that one life dies and its successor lives. Several
+ *     processes may look at one file: "NAME[:NTH] PID" means that one of them alone;
  *   - mr_crash_arm, for unit tests.
  * A name is `module.step.what`. Every point linked into a program is in its registry, so that a
  * test can try each. Thread safe, apart from mr_crash_arm. */

@@ -72,6 +72,15 @@ pass_with_environment (const void *arg)
     pass_thrice ();
 }
 
+static void
+write_text (const char *path, const char *text)
+{
+    FILE *file = fopen (path, "w");
+    ck_assert_ptr_nonnull (file);
+    fputs (text, file);
+    fclose (file);
+}
+
 START_TEST (test_the_environment_arms_and_a_file_arms_one_life)
 {
     setenv ("MILLRACE_CRASH", "crashpoint.test.pass:2", 1);
@@ -81,9 +90,10 @@ START_TEST (test_the_environment_arms_and_a_file_arms_one_life)
     snprintf (path, sizeof path, "%s/arm", mr_test_dir ());
     setenv ("MILLRACE_CRASH_FILE", path, 1);
     ck_assert_int_eq (run (pass_with_environment, NULL), 0);
-    FILE *file = fopen (path, "w");
-    fputs ("crashpoint.test.pass:2\n", file);
-    fclose (file);
+    write_text (path, "crashpoint.test.pass 1\n"); /* the process 1, not this one */
+    ck_assert_int_eq (run (pass_with_environment, NULL), 0);
+    ck_assert_int_eq (access (path, F_OK), 0);
+    write_text (path, "crashpoint.test.pass:2\n");
     ck_assert_int_eq (was_killed (run (pass_with_environment, NULL)), POINTS_ARE_IN);
     ck_assert_int_eq (access (path, F_OK), POINTS_ARE_IN ? -1 : 0);
     ck_assert_int_eq (run (pass_with_environment, NULL), 0);
