@@ -59,7 +59,7 @@ class Delivery(Chain):
             return False
         try:
             descriptor = os.pidfd_open(pid)
-        except ProcessLookupError:
+        except OSError:  # gone, or its number is a thread's now
             return False
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as source:
