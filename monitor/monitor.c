@@ -5,8 +5,9 @@
 #include "common/runtime/config.h"
 #include "common/runtime/loop.h"
 #include "common/runtime/pipeline_dirs.h"
+#include "common/runtime/process.h"
+#include "common/runtime/program_args.h"
 #include "common/runtime/worker.h"
-#include "monitor/args.h"
 #include "monitor/http.h"
 #include "monitor/hub.h"
 #include "monitor/listen.h"
@@ -20,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -28,11 +28,10 @@
 enum {
     TICK_MS = 1000,
     MALFORMED_LOG_NS = 1000000000, /* at most one line about malformed events in so long */
-    DESCRIPTORS = 65536,
 };
 
 typedef struct monitor {
-    mr_monitor_args_t args;
+    mr_program_args_t args;
     mr_config_t *config;
     mr_worker_t *worker;
     mr_loop_t *loop;
@@ -253,31 +252,6 @@ load_snapshot (monitor_t *self, mr_error_t *err)
 }
 
 static mr_status_t
-take_signals (monitor_t *self, mr_error_t *err)
-{
-    sigset_t set;
-    sigemptyset (&set);
-    sigaddset (&set, SIGTERM);
-    sigaddset (&set, SIGINT);
-    sigaddset (&set, SIGHUP);
-    sigprocmask (SIG_BLOCK, &set, NULL); /* before libzmq starts threads, which inherit it */
-    signal (SIGPIPE, SIG_IGN);
-    self->signal_fd = signalfd (-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return self->signal_fd >= 0 ? MR_OK : mr_error_errno (err, "signalfd");
-}
-
-/* libzmq aborts the process when it runs out of descriptors, so there must be enough of them. */
-static void
-raise_limits (void)
-{
-    struct rlimit limit;
-    if (getrlimit (RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
-        (void)setrlimit (RLIMIT_NOFILE, &limit);
-    }
-}
-
-static mr_status_t
 open_places (monitor_t *self, mr_error_t *err)
 {
     mr_status_t status = mr_pipeline_dirs_make (self->config, err);
@@ -285,16 +259,8 @@ open_places (monitor_t *self, mr_error_t *err)
         status =
             mr_worker_claim (pipeline_text (self, "run_dir"), "monitor", -1, &self->worker, err);
     }
-    if (status != MR_OK) {
-        return status;
-    }
-    mr_log_level_t level = MR_LOG_INFO;
-    (void)!mr_log_level_parse (pipeline_text (self, "log_level"), &level);
-    mr_log_init ("monitor", level);
-    mr_log_stderr (!self->args.quiet);
-    char path[PATH_MAX];
-    snprintf (path, sizeof path, "%s/monitor.log", pipeline_text (self, "log_dir"));
-    return mr_log_open (path, err);
+    return status == MR_OK ? mr_process_log (self->config, "monitor", self->args.quiet, err)
+                           : status;
 }
 
 static mr_status_t
@@ -347,10 +313,10 @@ start_timers (monitor_t *self, mr_error_t *err)
 static mr_status_t
 start (monitor_t *self, mr_error_t *err)
 {
-    raise_limits ();
+    mr_process_descriptors ();
     mr_status_t status = open_places (self, err);
     if (status == MR_OK) {
-        status = take_signals (self, err);
+        status = mr_process_signals (&self->signal_fd, err);
     }
     if (status == MR_OK) {
         status = load_snapshot (self, err);
@@ -458,8 +424,14 @@ stop (monitor_t *self)
 int
 mr_monitor_main (int argc, char **argv)
 {
+    static const mr_program_t program = {
+        .name = "monitor",
+        .help = "Watches the pipeline: the event bus, its figures over HTTP, a page, /metrics.",
+        .signals = "SIGTERM and SIGINT stop it; SIGHUP reopens the log file.",
+        .busy = "port taken or another monitor runs",
+    };
     monitor_t self = {.signal_fd = -1};
-    int code = mr_monitor_args_parse (argc, argv, &self.args);
+    int code = mr_program_args_parse (argc, argv, &program, &self.args);
     if (code >= 0) {
         return code;
     }

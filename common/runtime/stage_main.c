@@ -4,7 +4,8 @@
 #include "common/base/log.h"
 #include "common/runtime/fatal.h"
 #include "common/runtime/pipeline_dirs.h"
-#include "common/runtime/stage_args.h"
+#include "common/runtime/process.h"
+#include "common/runtime/program_args.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -77,48 +77,13 @@ pipeline_text (const mr_stage_t *self, const char *key)
     return mr_config_text (mr_config_section (self->config, "pipeline"), key);
 }
 
-static mr_status_t
-open_log (const mr_stage_t *self, bool quiet, mr_error_t *err)
-{
-    mr_log_level_t level = MR_LOG_INFO;
-    if (mr_log_level_parse (pipeline_text (self, "log_level"), &level) != MR_OK) {
-        level = MR_LOG_INFO;
-    }
-    mr_log_init (mr_stage_worker (self), level);
-    mr_log_stderr (!quiet);
-    char path[PATH_MAX];
-    snprintf (path, sizeof path, "%s/%s.log", pipeline_text (self, "log_dir"),
-              mr_stage_worker (self));
-    return mr_log_open (path, err);
-}
-
-/* libzmq aborts the process when it runs out of descriptors, so there must be enough of them. Large
- * blocks come and go with each batch: keep them in the heap rather than map and unmap them. */
+/* Large blocks come and go with each batch: keep them in the heap rather than map and unmap them.
+ */
 static void
-set_limits (void)
+keep_heap (void)
 {
-    struct rlimit limit;
-    if (getrlimit (RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
-        (void)setrlimit (RLIMIT_NOFILE, &limit);
-    }
     mallopt (M_MMAP_THRESHOLD, 32 << 20);
     mallopt (M_TRIM_THRESHOLD, 16 << 20);
-}
-
-static mr_status_t
-take_signals (mr_stage_t *self, mr_error_t *err)
-{
-    sigset_t set;
-    sigemptyset (&set);
-    sigaddset (&set, SIGTERM);
-    sigaddset (&set, SIGINT);
-    sigaddset (&set, SIGHUP);
-    sigprocmask (SIG_BLOCK, &set, NULL); /* before libzmq starts threads, which inherit it */
-    signal (SIGPIPE, SIG_IGN);
-    signal (SIGXFSZ, SIG_IGN); /* a file at its limit is a full disk, not a reason to die */
-    self->signal_fd = signalfd (-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return self->signal_fd >= 0 ? MR_OK : mr_error_errno (err, "signalfd");
 }
 
 static mr_status_t
@@ -194,7 +159,7 @@ open_links (mr_stage_t *self, mr_error_t *err)
 static mr_status_t
 start (mr_stage_t *self, mr_error_t *err)
 {
-    mr_status_t status = take_signals (self, err);
+    mr_status_t status = mr_process_signals (&self->signal_fd, err);
     if (status == MR_OK && mr_fatal_watch (mr_worker_page (self->worker)) != MR_OK) {
         status = mr_error_errno (err, "signal handlers");
     }
@@ -401,7 +366,7 @@ stop (mr_stage_t *self)
 }
 
 static int
-run (mr_stage_t *self, const mr_stage_args_t *args, mr_error_t *err)
+run (mr_stage_t *self, const mr_program_args_t *args, mr_error_t *err)
 {
     mr_status_t status = mr_pipeline_dirs_make (self->config, err);
     if (status == MR_OK) {
@@ -409,7 +374,7 @@ run (mr_stage_t *self, const mr_stage_args_t *args, mr_error_t *err)
                                   &self->worker, err);
     }
     if (status == MR_OK) {
-        status = open_log (self, args->quiet, err);
+        status = mr_process_log (self->config, mr_stage_worker (self), args->quiet, err);
     }
     if (status == MR_OK) {
         status = start (self, err);
@@ -436,8 +401,15 @@ run (mr_stage_t *self, const mr_stage_args_t *args, mr_error_t *err)
 int
 mr_stage_main (int argc, char **argv, const mr_stage_ops_t *ops)
 {
-    mr_stage_args_t args;
-    int code = mr_stage_args_parse (argc, argv, ops, &args);
+    const mr_program_t program = {
+        .name = ops->name,
+        .help = ops->help,
+        .signals = "SIGTERM drains and stops, a second one stops at once; SIGHUP reopens files.",
+        .busy = "temporary",
+        .has_slot = true,
+    };
+    mr_program_args_t args;
+    int code = mr_program_args_parse (argc, argv, &program, &args);
     if (code >= 0) {
         return code;
     }
@@ -446,7 +418,8 @@ mr_stage_main (int argc, char **argv, const mr_stage_ops_t *ops)
     char who[MR_WORKER_NAME_BYTES];
     snprintf (who, sizeof who, "%s.%d", ops->name, args.slot);
     mr_log_init (who, MR_LOG_INFO);
-    set_limits ();
+    mr_process_descriptors ();
+    keep_heap ();
     mr_status_t status = mr_config_load (args.config_path, ops->schema, &self.config, &err);
     if (status == MR_OK) {
         status = find_place (&self, &err);

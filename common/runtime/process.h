@@ -1,0 +1,24 @@
+/* process: what every long-running program does before anything else. */
+#ifndef MR_COMMON_RUNTIME_PROCESS_H
+#define MR_COMMON_RUNTIME_PROCESS_H
+
+#include "common/base/status.h"
+#include "common/runtime/config.h"
+
+#include <stdbool.h>
+
+/* As many descriptors as are allowed, up to 65,536: libzmq aborts the process when it runs out. */
+void mr_process_descriptors (void);
+
+/* SIGTERM, SIGINT and SIGHUP come as signalfd_siginfo from ret_fd (owned by the caller, does not
+ * block); SIGPIPE and SIGXFSZ are ignored. Before libzmq starts threads, which inherit this.
+ * MR_SYSTEM. */
+MR_CHECK mr_status_t mr_process_signals (int *ret_fd, mr_error_t *err);
+
+/* Log as `who`, "processor.1", to LOG_DIR/<who>.log at the configured level.
+ *   quiet  not to stderr
+ * MR_CONFIG, MR_SYSTEM: the file cannot be opened. */
+MR_CHECK mr_status_t mr_process_log (const mr_config_t *config, const char *who, bool quiet,
+                                     mr_error_t *err);
+
+#endif
