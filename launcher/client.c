@@ -94,7 +94,7 @@ next_message (zsock_t *socket, const mr_child_t *launcher, bool *gone)
 }
 
 static int
-wait_for_answer (zsock_t *socket, const mr_client_ask_t *ask, const mr_child_t *launcher,
+wait_for_answer (zsock_t *socket, mr_client_ask_t *ask, const mr_child_t *launcher,
                  json_t **ret_answer, mr_error_t *err)
 {
     /* The launcher keeps the deadline; the spare time is for one that does not answer at all. */
@@ -119,6 +119,7 @@ wait_for_answer (zsock_t *socket, const mr_client_ask_t *ask, const mr_child_t *
         }
     }
     if (gone) {
+        ask->died = true;
         mr_error_set (err, "the launcher died before it answered");
         return MR_EXIT_FAILED;
     }

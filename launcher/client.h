@@ -19,6 +19,7 @@ typedef struct mr_client_ask {
     bool replay;             /* notes of what happened before, too */
     mr_client_note_fn *note; /* NULL: no notes */
     void *arg;
+    bool died; /* set by mr_client_ask: the launcher died before it answered */
 } mr_client_ask_t;
 
 /* Whether a launcher runs here, and as which process. */

@@ -3,11 +3,12 @@
 #include "launcher/cli.h"
 #include "launcher/client.h"
 #include "launcher/launch.h"
+#include "launcher/standing.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { CONTROL_TIMEOUT_MS = 120000, EXIT_MS = 10000 };
+enum { CONTROL_TIMEOUT_MS = 120000, EXIT_MS = 10000, LAUNCH_TRIES = 5 };
 
 static int64_t
 timeout_of (const mr_cli_t *cli, int64_t fallback_ms)
@@ -100,33 +101,50 @@ sweep_dead (const mr_worker_info_t *info, void *arg)
     }
 }
 
-/* What runs without a launcher gets one that only takes it down. False: nothing runs. */
+/* A launcher that only takes down what runs without one. MR_CLOSED: nothing runs. */
+static mr_status_t
+launch_to_end (mr_plan_t *plan, mr_error_t *err)
+{
+    if (mr_client_alive (plan) == 0) {
+        (void)!mr_worker_each (plan->run_dir, sweep_dead, plan->run_dir, NULL);
+        return MR_CLOSED;
+    }
+    mr_launch_t launch = {.plan = plan, .adopt_only = true};
+    mr_status_t status = mr_launch (&launch, err);
+    if (status == MR_OK) {
+        mr_child_release (&launch.child);
+    }
+    return status;
+}
+
+/* Find a launcher that answers, or start one. False: nothing runs, or it cannot be (ret_code). */
 static bool
 find_launcher (const mr_cli_t *cli, mr_plan_t *plan, int *ret_code)
 {
-    mr_worker_info_t info;
     mr_error_t err;
+    mr_standing_t standing;
     *ret_code = MR_EXIT_OK;
     if (!mr_cli_may_look (cli, plan)) {
         *ret_code = MR_EXIT_FAILED;
         return false;
     }
-    if (mr_client_launcher (plan, &info)) {
-        return true;
+    mr_status_t status = MR_AGAIN;
+    for (int tries = 0; tries < LAUNCH_TRIES && status == MR_AGAIN; tries++) {
+        status = mr_standing_ask (plan, cli->timeout_ms, &standing, &err);
+        if (status == MR_AGAIN) {
+            *ret_code = mr_cli_fail (cli, MR_EXIT_TIMEOUT, "%s", err.text);
+            return false;
+        }
+        if (status == MR_CLOSED) {
+            status = launch_to_end (plan, &err); /* MR_AGAIN: another one was first */
+        }
     }
-    if (mr_client_alive (plan) == 0) {
-        (void)!mr_worker_each (plan->run_dir, sweep_dead, plan->run_dir, NULL);
+    if (status == MR_CLOSED) {
         printf ("nothing runs in %s\n", plan->run_dir);
-        return false;
-    }
-    mr_launch_t launch = {.plan = plan, .adopt_only = true};
-    mr_status_t status = mr_launch (&launch, &err);
-    if (status != MR_OK) {
+    } else if (status != MR_OK) {
         *ret_code = mr_cli_fail (cli, mr_cli_code (status), "%s", err.text);
-        return false;
     }
-    mr_child_release (&launch.child);
-    return true;
+    return status == MR_OK;
 }
 
 int

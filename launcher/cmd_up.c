@@ -1,69 +1,30 @@
 /* up: start a launcher, show what comes up, and in the foreground stay until Ctrl-C. */
-#include "common/base/clock.h"
 #include "launcher/check.h"
 #include "launcher/cli.h"
 #include "launcher/client.h"
 #include "launcher/launch.h"
+#include "launcher/standing.h"
 #include "launcher/terminal.h"
 #include "launcher/watch.h"
 
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { UP_SPARE_MS = 60000, ENDED_MS = 1000 };
+enum { UP_SPARE_MS = 60000, ENDED_MS = 1000, START_TRIES = 5 };
 
-static bool
-show_note (void *arg, const json_t *note)
-{
-    const char *what = json_string_value (json_object_get (note, "note"));
-    const char *text = json_string_value (json_object_get (note, "text"));
-    (void)arg;
-    bool shown = what != NULL && strcmp (what, "started") != 0 && strcmp (what, "running") != 0;
-    if (text != NULL && shown) {
-        printf ("%s\n", text);
-        fflush (stdout);
-    }
-    return !mr_watch_interrupted ();
-}
+/* Beside exit codes. */
+enum { INTERRUPTED = -1, NOBODY = -2 };
 
-/* Wait until the chain is up. Returns the exit code; -1: Ctrl-C. */
-static int
-wait_up (const mr_cli_t *cli, mr_launch_t *launch)
-{
-    const mr_plan_t *plan = launch->plan;
-    mr_error_t err;
-    int stages = plan->stage_count + 1;
-    mr_client_ask_t ask = {
-        .request = json_pack ("{s:s}", "command", "wait"),
-        .timeout_ms = cli->timeout_ms > 0 ? cli->timeout_ms
-                                          : stages * plan->limits.start_timeout_ms + UP_SPARE_MS,
-        .replay = true,
-        .note = show_note,
-    };
-    json_t *answer = NULL;
-    int code = mr_client_ask (plan, &ask, &answer, &err);
-    if (code > 0 && answer == NULL && code != MR_EXIT_TIMEOUT) {
-        int ended = mr_launch_ended (launch, ENDED_MS, &err);
-        code = ended > 0 ? ended : code;
-    }
-    json_decref (answer);
-    if (code > 0) {
-        (void)mr_cli_fail (cli, code, "%s", err.text);
-    }
-    return code;
-}
-
-static void
-show_monitor (const mr_config_t *config)
-{
-    const char *http = mr_config_text (mr_config_section (config, "monitor"), "http");
-    if (http != NULL && strcmp (http, "off") != 0) {
-        printf ("monitor: http://%s/\n", http);
-        fflush (stdout);
-    }
-}
+typedef struct up {
+    mr_cli_t *cli;
+    const mr_config_t *config;
+    mr_plan_t plan;
+    FILE *voice;      /* of our own words */
+    mr_child_t child; /* the launcher that we have started */
+} up_t;
 
 /* A sink of type stdout has nowhere to write to once we are gone. */
 static const mr_config_section_t *
@@ -79,87 +40,208 @@ stdout_sink (const mr_config_t *config)
     return NULL;
 }
 
-/* With such a sink our stdout is for its records, and what we say ourselves goes to stderr. */
+/* With such a sink stdout is for its records, and what we say ourselves goes to stderr. */
+static FILE *
+voice_of (const mr_config_t *config)
+{
+    return stdout_sink (config) != NULL ? stderr : stdout;
+}
+
+/* One line of our own to whoever gets them (voice). */
+static void say (FILE *voice, const char *format, ...) MR_PRINTF (2, 3);
+
 static void
-leave_stdout (const mr_config_t *config)
+say (FILE *voice, const char *format, ...)
 {
-    if (stdout_sink (config) != NULL) {
-        fflush (stdout);
-        (void)!dup2 (STDERR_FILENO, STDOUT_FILENO);
+    va_list args;
+    va_start (args, format);
+    vfprintf (voice, format, args);
+    va_end (args);
+    fputc ('\n', voice);
+    fflush (voice);
+}
+
+static bool
+show_note (void *arg, const json_t *note)
+{
+    const char *what = json_string_value (json_object_get (note, "note"));
+    const char *text = json_string_value (json_object_get (note, "text"));
+    bool shown = what != NULL && strcmp (what, "started") != 0 && strcmp (what, "running") != 0;
+    if (text != NULL && shown) {
+        say (arg, "%s", text);
     }
+    return !mr_watch_interrupted ();
 }
 
-static int
-already_up (const mr_plan_t *plan, const mr_worker_info_t *launcher)
+static int64_t
+timeout_of (const up_t *self, int64_t fallback_ms)
 {
-    printf ("already running in %s (launcher pid %d)\n", plan->run_dir, (int)launcher->pid);
-    return MR_EXIT_OK;
+    return self->cli->timeout_ms > 0 ? self->cli->timeout_ms : fallback_ms;
 }
 
+/* Ask the launcher that runs to say when the chain is up. Returns its exit code (err: why it is
+ * not 0); INTERRUPTED. */
 static int
-start (const mr_cli_t *cli, const mr_plan_t *plan, const mr_config_t *config, mr_child_t *ret_child)
+wait_up (const up_t *self, bool *ret_died, mr_error_t *err)
+{
+    const mr_plan_t *plan = &self->plan;
+    int stages = plan->stage_count + 1;
+    mr_client_ask_t ask = {
+        .request = json_pack ("{s:s}", "command", "wait"),
+        .timeout_ms = timeout_of (self, stages * plan->limits.start_timeout_ms + UP_SPARE_MS),
+        .replay = true,
+        .note = show_note,
+        .arg = self->voice,
+    };
+    int code = mr_client_ask (plan, &ask, NULL, err);
+    *ret_died = ask.died;
+    return code;
+}
+
+/* The same of the launcher that we have started, which may end before it answers. */
+static int
+wait_own (const up_t *self, mr_launch_t *launch)
 {
     mr_error_t err;
-    mr_worker_info_t other;
-    mr_launch_t launch = {.plan = plan, .foreground = !cli->set[MR_CLI_DETACH]};
-    mr_status_t status = mr_launch (&launch, &err);
-    leave_stdout (config); /* the workers have theirs */
-    if (status == MR_AGAIN && mr_client_launcher (plan, &other)) {
-        return already_up (plan, &other);
+    bool died = false;
+    int code = wait_up (self, &died, &err);
+    if (died || code == MR_EXIT_TEMPORARY) {
+        int ended = mr_launch_ended (launch, ENDED_MS, &err);
+        code = ended > 0 ? ended : code;
+    }
+    return code > 0 ? mr_cli_fail (self->cli, code, "%s", err.text) : code;
+}
+
+static int64_t
+down_ms (const up_t *self)
+{
+    return self->plan.limits.stop_timeout_ms + UP_SPARE_MS;
+}
+
+static void
+show_monitor (const up_t *self)
+{
+    const char *http = mr_config_text (mr_config_section (self->config, "monitor"), "http");
+    if (http != NULL && strcmp (http, "off") != 0) {
+        say (self->voice, "monitor: http://%s/", http);
+    }
+}
+
+/* Whether the chain is up through somebody else. Returns the exit code; NOBODY: no launcher is
+ * there, or not any more. */
+static int
+join (const up_t *self)
+{
+    mr_error_t err;
+    mr_standing_t other;
+    const char *run_dir = self->plan.run_dir;
+    mr_status_t status = mr_standing_ask (&self->plan, self->cli->timeout_ms, &other, &err);
+    if (status == MR_CLOSED) {
+        return NOBODY;
     }
     if (status != MR_OK) {
-        return mr_cli_fail (cli, mr_cli_code (status), "%s", err.text);
+        return mr_cli_fail (self->cli, status == MR_AGAIN ? MR_EXIT_TIMEOUT : MR_EXIT_FAILED, "%s",
+                            err.text);
     }
-    int code = wait_up (cli, &launch);
+    if (other.phase == MR_PHASE_STOPPING) {
+        say (self->voice, "the chain in %s is going down; it starts again after that", run_dir);
+        bool gone =
+            mr_client_wait_gone (&self->plan, "launcher", timeout_of (self, down_ms (self)));
+        return gone ? NOBODY
+                    : mr_cli_fail (self->cli, MR_EXIT_TIMEOUT, "the chain is still going down");
+    }
+    say (self->voice, "already %s in %s (launcher pid %d)",
+         other.phase == MR_PHASE_STARTING ? "starting" : "running", run_dir, (int)other.pid);
+    bool died = false;
+    int code = other.phase == MR_PHASE_STARTING ? wait_up (self, &died, &err) : MR_EXIT_OK;
+    if (died) {
+        return NOBODY;
+    }
+    return code > 0 ? mr_cli_fail (self->cli, code, "%s", err.text) : code;
+}
+
+/* Start a launcher. Returns the exit code; INTERRUPTED; NOBODY: another one was first. */
+static int
+start (up_t *self)
+{
+    mr_error_t err;
+    mr_launch_t launch = {.plan = &self->plan, .foreground = !self->cli->set[MR_CLI_DETACH]};
+    mr_status_t status = mr_launch (&launch, &err);
+    if (status == MR_AGAIN) {
+        return NOBODY;
+    }
+    if (status != MR_OK) {
+        return mr_cli_fail (self->cli, mr_cli_code (status), "%s", err.text);
+    }
+    int code = wait_own (self, &launch);
     if (code == MR_EXIT_OK) {
-        show_monitor (config);
+        show_monitor (self);
     } else if (code > 0 && code != MR_EXIT_TIMEOUT) {
-        (void)mr_client_wait_gone (plan, "launcher", plan->limits.stop_timeout_ms + UP_SPARE_MS);
+        (void)mr_client_wait_gone (&self->plan, "launcher", down_ms (self));
     }
-    *ret_child = launch.child;
+    self->child = launch.child;
     return code;
+}
+
+/* What must be so before anything starts. Returns 0, else the exit code. */
+static int
+check (const up_t *self)
+{
+    mr_plan_t plan;
+    const mr_config_section_t *sink =
+        self->cli->set[MR_CLI_DETACH] ? stdout_sink (self->config) : NULL;
+    if (sink != NULL) {
+        return mr_cli_fail (self->cli, MR_EXIT_CONFIG,
+                            "%s:%d: [sink %s]: type = stdout works only in the foreground; "
+                            "leave --detach out, or take a file sink",
+                            mr_config_file (self->config), mr_config_section_line (sink),
+                            mr_config_section_name (sink));
+    }
+    return mr_check_configuration (self->cli->config, &plan);
+}
+
+static int
+up (up_t *self)
+{
+    int code = join (self);
+    if (code != NOBODY || (code = check (self)) != MR_EXIT_OK) {
+        return code;
+    }
+    signal (SIGPIPE, SIG_IGN); /* who reads our lines may go first; we drain all the same */
+    mr_watch_signals ();
+    code = start (self);
+    for (int tries = 0; code == NOBODY && tries < START_TRIES; tries++) {
+        code = join (self);
+        if (code == NOBODY) {
+            code = start (self);
+        }
+    }
+    if (code == NOBODY) {
+        return mr_cli_fail (self->cli, MR_EXIT_TEMPORARY, "launchers come and go in %s; try again",
+                            self->plan.run_dir);
+    }
+    bool ours = self->child.pidfd >= 0;
+    if (ours && !self->cli->set[MR_CLI_DETACH] && (code == MR_EXIT_OK || code == INTERRUPTED)) {
+        if (self->voice == stderr) { /* the workers have our stdout for themselves */
+            (void)!dup2 (STDERR_FILENO, STDOUT_FILENO);
+        }
+        return mr_watch (self->cli, self->config, &self->plan, &self->child);
+    }
+    return code == INTERRUPTED ? MR_EXIT_FAILED : code;
 }
 
 int
 mr_cmd_up (mr_cli_t *cli)
 {
-    mr_plan_t plan;
+    up_t self = {.cli = cli, .child = {.pidfd = -1, .ready_fd = -1}};
     mr_config_t *config = NULL;
-    mr_worker_info_t launcher;
-    int code = mr_cli_load (cli, &config, &plan);
-    if (code != 0) {
-        return code;
-    }
-    if (mr_client_launcher (&plan, &launcher)) {
-        leave_stdout (config);
+    int code = mr_cli_load (cli, &config, &self.plan);
+    if (code == 0) {
+        self.config = config;
+        self.voice = voice_of (config);
+        code = up (&self);
+        mr_child_release (&self.child);
         mr_config_destroy (&config);
-        return already_up (&plan, &launcher);
     }
-    const mr_config_section_t *sink = cli->set[MR_CLI_DETACH] ? stdout_sink (config) : NULL;
-    if (sink != NULL) {
-        code = mr_cli_fail (cli, MR_EXIT_CONFIG,
-                            "%s:%d: [sink %s]: type = stdout works only in the foreground; "
-                            "leave --detach out, or take a file sink",
-                            mr_config_file (config), mr_config_section_line (sink),
-                            mr_config_section_name (sink));
-        mr_config_destroy (&config);
-        return code;
-    }
-    code = mr_check_configuration (cli->config, &plan);
-    if (code == MR_EXIT_OK) {
-        mr_child_t child = {.pidfd = -1, .ready_fd = -1};
-        signal (SIGPIPE,
-                SIG_IGN); /* who reads our lines may go first; the chain is drained all the same */
-        mr_watch_signals ();
-        code = start (cli, &plan, config, &child);
-        bool ours = child.pidfd >= 0;
-        if (ours && !cli->set[MR_CLI_DETACH] && (code == MR_EXIT_OK || code == -1)) {
-            code = mr_watch (cli, config, &plan, &child);
-        } else if (code == -1) {
-            code = MR_EXIT_FAILED;
-        }
-        mr_child_release (&child);
-    }
-    mr_config_destroy (&config);
     return code;
 }

@@ -106,14 +106,30 @@ take (mr_requests_t *self, mr_open_request_t *open, const char *command, const j
     }
 }
 
+static const char *
+phase (const mr_requests_t *self)
+{
+    if (self->ending || mr_jobs_busy (self->jobs, MR_JOB_DOWN)) {
+        return "stopping";
+    }
+    return mr_jobs_busy (self->jobs, MR_JOB_UP) ? "starting" : "running";
+}
+
+static void
+answer_status (mr_requests_t *self, int id)
+{
+    json_t *body = mr_report_new (self->jobs->roster, self->jobs->plan);
+    json_object_set_new (body, "phase", json_string (phase (self)));
+    mr_server_answer (self->server, id, MR_EXIT_OK, "", body);
+}
+
 static void
 on_request (void *arg, int id, const json_t *request)
 {
     mr_requests_t *self = arg;
     const char *command = json_string_value (json_object_get (request, "command"));
     if (command != NULL && strcmp (command, "status") == 0) {
-        mr_server_answer (self->server, id, MR_EXIT_OK, "",
-                          mr_report_new (self->jobs->roster, self->jobs->plan));
+        answer_status (self, id);
         return;
     }
     mr_open_request_t *open = open_request (self, id);

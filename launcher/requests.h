@@ -1,9 +1,9 @@
 /* requests: what came in over the control socket, turned into jobs, and their ends into answers.
  *
- * Commands: status; wait (answered once the first `up` is over); watch (notes, until the chain is
- * down); down {now}; reopen;
- * restart {targets:["processor","exporter.1"], now}; scale {targets:["processor=4","metrics=+1"]}.
- * Used by the launcher's one thread. */
+ * Commands: status (with `phase`: starting, running or stopping); wait (answered once the first
+ * `up` is over); watch (notes, until the chain is down); down {now}; reopen; restart
+ * {targets:["processor","exporter.1"], now}; scale {targets:["processor=4","metrics=+1"]}. Used by
+ * the launcher's one thread. */
 #ifndef MR_LAUNCHER_REQUESTS_H
 #define MR_LAUNCHER_REQUESTS_H
 
@@ -25,6 +25,7 @@ typedef struct mr_requests {
     mr_server_t *server;
     mr_jobs_t *jobs;
     bool adopted; /* workers were running already when the launcher came */
+    bool ending;  /* it came only to take the chain down */
     bool reopen;  /* asked for; the supervisor does it and clears this */
     int up_code;  /* how the last `up` ended */
     char up_text[MR_JOB_TEXT_BYTES];

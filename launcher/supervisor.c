@@ -267,6 +267,7 @@ begin (supervisor_t *self)
     mr_error_t err;
     int adopted = mr_roster_scan (&self->roster);
     self->requests.adopted = adopted > 0;
+    self->requests.ending = self->args.adopt_only;
     if (adopted > 0) {
         mr_scalefile_read (&self->plan);
     }
