@@ -6,7 +6,7 @@ set -euo pipefail
 run_packages=(cmake ninja-build gcc g++ libc6-dev pkg-config libzmq3-dev libczmq-dev libinih-dev
     libjansson-dev libxxhash-dev libsimdjson-dev libmicrohttpd-dev procps)
 test_packages=(check clang clang-format clang-tidy cppcheck shellcheck libclang-rt-dev python3
-    python3-zmq python3-pytest curl netcat-openbsd prometheus spin mandoc git)
+    python3-zmq python3-pytest curl netcat-openbsd prometheus spin mandoc git valgrind)
 
 yes=no
 kind=run
