@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little endian");
 _Static_assert(sizeof (mr_seglog_segment_head_t) == MR_SEGLOG_SEGMENT_BYTES, "layout");
@@ -78,8 +77,8 @@ mr_seglog_name_parse (const char *name, const char *suffix, uint64_t *ret_start)
 static uint64_t
 segment_check (const mr_seglog_segment_head_t *head, const void *snapshot)
 {
-    uint64_t seed = XXH3_64bits (snapshot, head->snapshot_bytes);
-    return XXH3_64bits_withSeed (head, offsetof (mr_seglog_segment_head_t, check), seed);
+    uint64_t seed = mr_hash64 (snapshot, head->snapshot_bytes);
+    return mr_hash64_seeded (head, offsetof (mr_seglog_segment_head_t, check), seed);
 }
 
 void
@@ -107,7 +106,7 @@ mr_seglog_segment_sound (const mr_seglog_segment_head_t *head, const void *snaps
 static uint64_t
 frame_check (const mr_seglog_frame_head_t *head, uint64_t log_id)
 {
-    return XXH3_64bits_withSeed (head, offsetof (mr_seglog_frame_head_t, check), log_id);
+    return mr_hash64_seeded (head, offsetof (mr_seglog_frame_head_t, check), log_id);
 }
 
 void
@@ -129,18 +128,14 @@ mr_seglog_frame_judge (const mr_seglog_frame_head_t *head, uint64_t log_id, uint
 }
 
 uint64_t
-mr_seglog_payload_check (uint64_t log_id, const struct iovec *iov, int count, void *hash_state)
+mr_seglog_payload_check (uint64_t log_id, const struct iovec *iov, int count,
+                         mr_hash_state_t *hash_state)
 {
     if (count == 0) {
-        return XXH3_64bits_withSeed ("", 0, log_id);
+        return mr_hash64_seeded ("", 0, log_id);
     }
     if (count == 1) {
-        return XXH3_64bits_withSeed (iov[0].iov_base, iov[0].iov_len, log_id);
+        return mr_hash64_seeded (iov[0].iov_base, iov[0].iov_len, log_id);
     }
-    XXH3_state_t *state = hash_state;
-    XXH3_64bits_reset_withSeed (state, log_id);
-    for (int i = 0; i < count; i++) {
-        XXH3_64bits_update (state, iov[i].iov_base, iov[i].iov_len);
-    }
-    return XXH3_64bits_digest (state);
+    return mr_hash64_pieces (hash_state, iov, count, log_id);
 }

@@ -37,6 +37,8 @@
 #ifndef MR_COMMON_BASE_SEGLOG_FORMAT_H
 #define MR_COMMON_BASE_SEGLOG_FORMAT_H
 
+#include "common/base/hash.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -127,9 +129,9 @@ bool mr_seglog_name_parse (const char *name, const char *suffix, uint64_t *ret_s
 void mr_seglog_segment_seal (mr_seglog_segment_head_t *head, const void *snapshot);
 void mr_seglog_frame_seal (mr_seglog_frame_head_t *head, uint64_t log_id);
 
-/* Checksum of a payload in pieces. hash_state: an XXH3_state_t, used when count > 1. */
+/* Checksum of a payload in pieces. hash_state: used when count > 1. */
 uint64_t mr_seglog_payload_check (uint64_t log_id, const struct iovec *iov, int count,
-                                  void *hash_state);
+                                  mr_hash_state_t *hash_state);
 
 /* Whether the sizes in a segment header agree with each other and the limits: safe to read on. */
 bool mr_seglog_segment_sizes_ok (const mr_seglog_segment_head_t *head);

@@ -1,13 +1,13 @@
 #include "common/base/seglog.h"
 
 #include "common/base/clock.h"
+#include "common/base/hash.h"
 #include "common/base/seglog_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 mr_status_t
 mr_seglog_failed (const mr_seglog_t *self, const char *what, mr_error_t *err)
@@ -56,7 +56,7 @@ make (const mr_seglog_options_t *options)
     mr_buffer_init (&self->snapshot, MR_SEGLOG_SNAPSHOT_MAX);
     self->dir_name = strdup (options->dir);
     self->options.dir = self->dir_name;
-    self->hash_state = XXH3_createState ();
+    self->hash_state = mr_hash_state_new ();
     mr_status_t indexed = mr_seglog_index_init (&self->index, options->index_frames,
                                                 options->index_word, options->keep_frames);
     if (self->dir_name == NULL || self->hash_state == NULL || indexed != MR_OK) {
@@ -113,7 +113,7 @@ mr_seglog_close (mr_seglog_t **self_p)
     mr_seglog_index_release (&self->index);
     mr_seglog_list_release (&self->segments);
     mr_buffer_release (&self->snapshot);
-    XXH3_freeState (self->hash_state);
+    mr_hash_state_destroy (&self->hash_state);
     pthread_mutex_destroy (&self->lock);
     free (self->dir_name);
     free (self);

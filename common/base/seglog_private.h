@@ -73,7 +73,7 @@ struct mr_seglog {
     uint64_t roll_at;   /* where the next segment starts when must_roll */
     mr_seglog_index_t index;
     mr_seglog_reader_t *reader; /* for mr_seglog_read; made when first used */
-    void *hash_state;
+    mr_hash_state_t *hash_state;
     mr_buffer_t snapshot;
     mr_seglog_stats_t stats;
     uint64_t pool[MR_SEGLOG_POOL_MAX];

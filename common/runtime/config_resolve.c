@@ -1,9 +1,9 @@
 /* From the file's words to checked values: sections against the schema, keys against their rows. */
+#include "common/base/hash.h"
 #include "common/runtime/config_internal.h"
 #include "common/runtime/ini.h"
 
 #include <string.h>
-#include <xxhash.h>
 
 static void
 section_read (void *arg, const char *kind, const char *name, int line)
@@ -312,19 +312,19 @@ find_chain (mr_config_t *self)
 static void
 hash_values (mr_config_t *self)
 {
-    XXH64_hash_t hash = 0;
+    uint64_t hash = 0;
     for (const mr_config_section_t *section = self->first; section != NULL;
          section = section->next) {
         if (section->line == 0) {
             continue;
         }
-        hash = XXH3_64bits_withSeed (section->kind, strlen (section->kind) + 1, hash);
-        hash = XXH3_64bits_withSeed (section->name, strlen (section->name) + 1, hash);
+        hash = mr_hash64_seeded (section->kind, strlen (section->kind) + 1, hash);
+        hash = mr_hash64_seeded (section->name, strlen (section->name) + 1, hash);
         for (const mr_config_node_t *node = section->first; node != NULL; node = node->next) {
             const char *text = node->entry.value.text;
-            hash = XXH3_64bits_withSeed (node->entry.key, strlen (node->entry.key) + 1, hash);
-            hash = XXH3_64bits_withSeed (text != NULL ? text : "",
-                                         text != NULL ? strlen (text) + 1 : 0, hash);
+            hash = mr_hash64_seeded (node->entry.key, strlen (node->entry.key) + 1, hash);
+            hash = mr_hash64_seeded (text != NULL ? text : "", text != NULL ? strlen (text) + 1 : 0,
+                                     hash);
         }
     }
     self->hash = hash;

@@ -1,7 +1,8 @@
 #include "common/wire/batch.h"
 
+#include "common/base/hash.h"
+
 #include <string.h>
-#include <xxhash.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is little-endian");
 
@@ -60,8 +61,8 @@ sections_position (uint32_t records_bytes, uint32_t count)
 static uint64_t
 frame_checksum (const uint8_t *frame, size_t bytes)
 {
-    XXH64_hash_t body = XXH3_64bits (frame + MR_BATCH_HEADER_BYTES, bytes - MR_BATCH_HEADER_BYTES);
-    return XXH3_64bits_withSeed (frame, offsetof (header_t, checksum), body);
+    uint64_t body = mr_hash64 (frame + MR_BATCH_HEADER_BYTES, bytes - MR_BATCH_HEADER_BYTES);
+    return mr_hash64_seeded (frame, offsetof (header_t, checksum), body);
 }
 
 static mr_status_t

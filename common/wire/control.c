@@ -1,7 +1,8 @@
 #include "common/wire/control.h"
 
+#include "common/base/hash.h"
+
 #include <string.h>
-#include <xxhash.h>
 
 #define CONTROL_MAGIC UINT32_C (0x4c43524d) /* "MRCL" */
 
@@ -42,7 +43,7 @@ mr_control_encode (const mr_control_t *control, uint8_t ret_frame[MR_CONTROL_BYT
         .index = control->index,
         .evidence = control->evidence,
     };
-    layout.checksum = XXH3_64bits (&layout, offsetof (layout_t, checksum));
+    layout.checksum = mr_hash64 (&layout, offsetof (layout_t, checksum));
     memcpy (ret_frame, &layout, sizeof layout);
 }
 
@@ -67,7 +68,7 @@ mr_control_decode (const void *frame, size_t bytes, mr_control_t *ret_control, m
     if (layout.version != 1) {
         return invalid (err, "version");
     }
-    if (layout.checksum != XXH3_64bits (&layout, offsetof (layout_t, checksum))) {
+    if (layout.checksum != mr_hash64 (&layout, offsetof (layout_t, checksum))) {
         return invalid (err, "checksum");
     }
     if (layout.type < MR_CONTROL_DONE || layout.type > MR_CONTROL_REPORT) {
