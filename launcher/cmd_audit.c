@@ -18,11 +18,11 @@ journal_of (int slot, const mr_tally_t *tally)
     char id[17];
     snprintf (worker, sizeof worker, "ingest.%d", slot);
     snprintf (id, sizeof id, "%016" PRIx64, tally->journal);
-    return json_pack ("{s:s,s:s,s:I,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "worker", worker,
-                      "journal", id, "received", (json_int_t)tally->received, "exported",
+    return json_pack ("{s:s,s:s,s:I,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "worker",
+                      worker, "journal", id, "received", (json_int_t)tally->received, "exported",
                       (json_int_t)tally->exported, "filtered", (json_int_t)tally->filtered, "dead",
-                      (json_int_t)tally->dead, "dropped", 0, "in_flight",
-                      (json_int_t)(tally->received - tally->settled_in), "batches",
+                      (json_int_t)tally->dead, "dropped", 0, "lost", (json_int_t)tally->lost,
+                      "in_flight", (json_int_t)(tally->received - tally->settled_in), "batches",
                       (json_int_t)tally->top, "watermark", (json_int_t)tally->watermark,
                       "settled_in", (json_int_t)tally->settled_in, "replayed",
                       (json_int_t)tally->replayed, "duplicates_refused", (json_int_t)tally->refused,
@@ -93,8 +93,8 @@ mr_status_t
 mr_audit_read (const char *data_dir, json_t **ret_audit, mr_error_t *err)
 {
     static const char *const sums[] = {
-        "received", "exported",  "filtered", "dead",
-        "dropped",  "in_flight", "replayed", "duplicates_refused",
+        "received",  "exported", "filtered",           "dead", "dropped", "lost",
+        "in_flight", "replayed", "duplicates_refused",
     };
     json_t *journals = json_array ();
     json_t *sinks = json_array ();
@@ -136,12 +136,17 @@ print_equation (const char *who, const json_t *counts)
     char d[32];
     char e[32];
     char f[32];
+    char g[32];
     bool balanced = json_is_true (json_object_get (counts, "balanced"));
-    printf (
-        "%s: received %s = exported %s + filtered %s + dead %s + dropped %s + in flight %s: %s\n",
-        who, number (counts, "received", a), number (counts, "exported", b),
-        number (counts, "filtered", c), number (counts, "dead", d), number (counts, "dropped", e),
-        number (counts, "in_flight", f), balanced ? "balanced" : "NOT balanced");
+    printf ("%s: received %s = exported %s + filtered %s + dead %s + dropped %s", who,
+            number (counts, "received", a), number (counts, "exported", b),
+            number (counts, "filtered", c), number (counts, "dead", d),
+            number (counts, "dropped", e));
+    if (json_integer_value (json_object_get (counts, "lost")) > 0) {
+        printf (" + lost %s", number (counts, "lost", g));
+    }
+    printf (" + in flight %s: %s\n", number (counts, "in_flight", f),
+            balanced ? "balanced" : "NOT balanced");
 }
 
 /* Sinks of which there is something to say. */

@@ -82,6 +82,7 @@ mr_counters_read_ledger (const json_t *object, mr_ledger_t *ret_ledger, mr_field
     mr_fields_u64 (&fields, "filtered", &ret_ledger->filtered);
     mr_fields_u64 (&fields, "dead", &ret_ledger->dead);
     mr_fields_u64 (&fields, "dropped", &ret_ledger->dropped);
+    mr_fields_optional_u64 (&fields, "lost", &ret_ledger->lost);
     mr_fields_u64 (&fields, "in_flight", &ret_ledger->in_flight);
     mr_fields_optional_u64 (&fields, "in_flight_batches", &ret_ledger->in_flight_batches);
     if (faults->status == MR_OK) {
@@ -175,6 +176,7 @@ mr_counters_write_ledger (mr_jsonwriter_t *json, const char *key, const mr_ledge
     mr_jsonwriter_u64 (json, "filtered", ledger->filtered);
     mr_jsonwriter_u64 (json, "dead", ledger->dead);
     mr_jsonwriter_u64 (json, "dropped", ledger->dropped);
+    mr_jsonwriter_u64 (json, "lost", ledger->lost);
     mr_jsonwriter_u64 (json, "in_flight", ledger->in_flight);
     mr_jsonwriter_u64 (json, "in_flight_batches", ledger->in_flight_batches);
     mr_jsonwriter_close (json, '}');

@@ -13,13 +13,14 @@
 #include <stdint.h>
 
 /* Of an ingest worker, in records:
- * received = exported + filtered + dead + dropped + in_flight. */
+ * received = exported + filtered + dead + dropped + lost + in_flight. */
 typedef struct mr_ledger {
     uint64_t received;
     uint64_t exported;
     uint64_t filtered;
     uint64_t dead;
     uint64_t dropped;
+    uint64_t lost;
     uint64_t in_flight;
     uint64_t in_flight_batches;
 } mr_ledger_t;

@@ -48,6 +48,7 @@ mr_ledger_add (mr_ledger_t *sum, const mr_ledger_t *from, bool in_flight)
     sum->filtered += from->filtered;
     sum->dead += from->dead;
     sum->dropped += from->dropped;
+    sum->lost += from->lost;
     if (in_flight) {
         sum->in_flight += from->in_flight;
         sum->in_flight_batches += from->in_flight_batches;

@@ -233,6 +233,6 @@ mr_registry_pipeline (const mr_registry_t *self, mr_pipeline_t *ret_pipeline)
         }
     }
     sum.completed = sum.ledger.exported + sum.ledger.filtered;
-    sum.failed = sum.ledger.dead;
+    sum.failed = sum.ledger.dead + sum.ledger.lost;
     *ret_pipeline = sum;
 }

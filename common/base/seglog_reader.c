@@ -271,14 +271,6 @@ mr_seglog_reader_position (const mr_seglog_reader_t *self)
 }
 
 void
-mr_seglog_reader_seek (mr_seglog_reader_t *self, uint64_t position)
-{
-    uint64_t end = mr_seglog_reader_end (self);
-    self->position = position < end ? position : end;
-    mr_seglog_reader_leave (self, &self->here);
-}
-
-void
 mr_seglog_reader_stats (const mr_seglog_reader_t *self, mr_seglog_reader_stats_t *ret_stats)
 {
     *ret_stats = self->stats;

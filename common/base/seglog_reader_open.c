@@ -50,8 +50,8 @@ is_live (const mr_seglog_reader_t *self)
            (self->id == 0 || head->log_id == self->id);
 }
 
-uint64_t
-mr_seglog_reader_end (mr_seglog_reader_t *self)
+static uint64_t
+find_end (mr_seglog_reader_t *self, bool synced_only)
 {
     if (self->head == NULL) {
         map_head (self);
@@ -59,8 +59,24 @@ mr_seglog_reader_end (mr_seglog_reader_t *self)
     if (!is_live (self)) {
         return self->rest_end;
     }
-    return atomic_load_explicit (self->options.synced_only ? &self->head->synced : &self->head->end,
+    return atomic_load_explicit (synced_only ? &self->head->synced : &self->head->end,
                                  memory_order_acquire);
+}
+
+uint64_t
+mr_seglog_reader_end (mr_seglog_reader_t *self)
+{
+    return find_end (self, self->options.synced_only);
+}
+
+/* What is not synced (any more: another start of the machine, or nobody asked for it until now) may
+ * have been read by whoever asks; it waits there. */
+void
+mr_seglog_reader_seek (mr_seglog_reader_t *self, uint64_t position)
+{
+    uint64_t end = find_end (self, false);
+    self->position = position < end ? position : end;
+    mr_seglog_reader_leave (self, &self->here);
 }
 
 bool

@@ -16,7 +16,7 @@
 
 #define STATE_MAGIC UINT32_C (0x4c4e524a) /* "JRNL" */
 
-enum { POOL_SEGMENTS = 8, TRAILER_LIMIT = 8 << 20 };
+enum { POOL_SEGMENTS = 8, TRAILER_LIMIT = 8 << 20, STATE_VERSION = 2, STATE_BYTES_1 = 40 };
 
 /* A segment's snapshot; the caller's state follows. */
 typedef struct state_head {
@@ -26,6 +26,8 @@ typedef struct state_head {
     uint64_t top_seq;
     uint64_t received;
     uint64_t watermark;
+    uint64_t lost; /* this and the next: since version 2 */
+    uint64_t lost_seq;
 } state_head_t;
 
 struct mr_journal {
@@ -38,6 +40,9 @@ struct mr_journal {
     uint64_t received;
     uint64_t watermark; /* as last written */
     uint64_t ceiling;   /* seqs up to here may be given out */
+    uint64_t lost;
+    uint64_t lost_seq;
+    bool without_frames;
     _Atomic uint64_t synced_seq;
     _Atomic uint64_t appended_seq;
 };
@@ -57,26 +62,44 @@ snapshot (void *arg, mr_buffer_t *out)
     mr_journal_t *self = arg;
     state_head_t head = {
         .magic = STATE_MAGIC,
-        .version = 1,
+        .version = STATE_VERSION,
         .next_seq = self->next_seq,
         .top_seq = self->top_seq,
         .received = self->received,
         .watermark = self->watermark,
+        .lost = self->lost,
+        .lost_seq = self->lost_seq,
     };
     mr_status_t status = mr_buffer_append (out, &head, sizeof head);
     return status == MR_OK ? self->state.save (self->state.arg, out) : status;
+}
+
+/* Bytes of the head, of whichever version; 0: it is none. What an older version lacks is 0. */
+static size_t
+decode_head (const mr_buffer_t *text, state_head_t *ret_head)
+{
+    state_head_t head = {0};
+    if (text->size < STATE_BYTES_1) {
+        return 0;
+    }
+    memcpy (&head, text->data, STATE_BYTES_1);
+    size_t bytes = head.version == 1 ? STATE_BYTES_1 : sizeof head;
+    if (head.magic != STATE_MAGIC || head.version < 1 || head.version > STATE_VERSION ||
+        text->size < bytes) {
+        return 0;
+    }
+    memcpy (&head, text->data, bytes);
+    *ret_head = head;
+    return bytes;
 }
 
 static mr_status_t
 load_snapshot (mr_journal_t *self, const mr_buffer_t *text, mr_error_t *err)
 {
     state_head_t head = {0};
-    if (text->size >= sizeof head) {
-        memcpy (&head, text->data, sizeof head);
-    }
-    if (head.magic != STATE_MAGIC || head.version != 1 ||
-        self->state.load (self->state.arg, text->data + sizeof head, text->size - sizeof head) !=
-            MR_OK) {
+    size_t bytes = decode_head (text, &head);
+    if (bytes == 0 ||
+        self->state.load (self->state.arg, text->data + bytes, text->size - bytes) != MR_OK) {
         mr_error_set (err,
                       "%s: the snapshot of a segment is broken; restore it or move the journal "
                       "away to begin a new one",
@@ -87,6 +110,8 @@ load_snapshot (mr_journal_t *self, const mr_buffer_t *text, mr_error_t *err)
     self->top_seq = head.top_seq;
     self->received = head.received;
     self->watermark = head.watermark;
+    self->lost = head.lost;
+    self->lost_seq = head.lost_seq;
     return MR_OK;
 }
 
@@ -96,6 +121,10 @@ apply_frame (mr_journal_t *self, const mr_seglog_frame_t *frame)
     if (frame->type == MR_SEGLOG_CONTROL) {
         if (frame->flags == MR_JOURNAL_WATERMARK) {
             self->watermark = frame->words[0];
+        }
+        if (frame->flags == MR_JOURNAL_LOST) {
+            self->lost = frame->words[MR_JOURNAL_LOST_TOTAL];
+            self->lost_seq = frame->words[MR_JOURNAL_LOST_SEQ];
         }
         return frame->flags == MR_JOURNAL_NOTE ? self->state.note (self->state.arg, frame->words)
                                                : MR_OK;
@@ -170,6 +199,7 @@ mr_journal_open (const mr_journal_options_t *options, mr_journal_t **ret_journal
     self->lock_fd = -1;
     self->next_seq = 1;
     self->state = options->state;
+    self->without_frames = options->without_frames;
     mr_journal_path (options->data_dir, options->slot, self->dir);
     mr_status_t status = mr_dirlock_take (self->dir, options->lock_wait_ms, &self->lock_fd, err);
     if (status == MR_OK) {
@@ -212,6 +242,8 @@ mr_journal_info (const mr_journal_t *self)
         .top_seq = self->top_seq,
         .received = self->received,
         .watermark = self->watermark,
+        .lost = self->lost,
+        .lost_seq = self->lost_seq,
     };
 }
 
@@ -238,10 +270,7 @@ mr_journal_peek (const char *dir, mr_journal_info_t *ret_info, mr_error_t *err)
     uint64_t from = 0;
     state_head_t head = {0};
     status = mr_seglog_snapshot (log, &text, &from, err);
-    if (status == MR_OK && text.size >= sizeof head) {
-        memcpy (&head, text.data, sizeof head);
-    }
-    if (status == MR_OK && (head.magic != STATE_MAGIC || head.version != 1)) {
+    if (status == MR_OK && decode_head (&text, &head) == 0) {
         mr_error_set (err, "%s: the snapshot of a segment is broken", dir);
         status = MR_INVALID;
     }
@@ -251,6 +280,8 @@ mr_journal_peek (const char *dir, mr_journal_info_t *ret_info, mr_error_t *err)
         .top_seq = head.top_seq,
         .received = head.received,
         .watermark = head.watermark,
+        .lost = head.lost,
+        .lost_seq = head.lost_seq,
     };
     mr_buffer_release (&text);
     mr_seglog_close (&log);
@@ -271,14 +302,15 @@ mr_journal_append (mr_journal_t *self, const mr_journal_entry_t *entry, mr_error
             return raised;
         }
     }
+    size_t frame_bytes = self->without_frames ? 0 : entry->frame_bytes;
     struct iovec iov[2] = {
-        {.iov_base = (void *)(uintptr_t)entry->frame, .iov_len = entry->frame_bytes},
+        {.iov_base = (void *)(uintptr_t)entry->frame, .iov_len = frame_bytes},
         {.iov_base = (void *)(uintptr_t)entry->trailer, .iov_len = entry->trailer_bytes},
     };
     mr_seglog_entry_t frame = {
         .type = MR_SEGLOG_DATA,
         .words = {batch->seq, batch->received, self->received + batch->received,
-                  (uint64_t)batch->created_ns, entry->frame_bytes},
+                  (uint64_t)batch->created_ns, frame_bytes},
         .iov = iov,
         .iov_count = entry->trailer_bytes > 0 ? 2 : 1,
     };
@@ -346,6 +378,11 @@ mr_journal_read (mr_journal_t *self, uint64_t seq, const void **ret_frame, size_
     if (status != MR_OK) {
         return status;
     }
+    if (frame.words[MR_JOURNAL_WORD_FRAME_BYTES] == 0) {
+        mr_error_set (err, "%s: batch %llu was in memory alone", self->dir,
+                      (unsigned long long)seq);
+        return MR_CLOSED;
+    }
     if (frame.words[MR_JOURNAL_WORD_FRAME_BYTES] > frame.payload_bytes) {
         mr_error_set (err, "%s: batch %llu is broken", self->dir, (unsigned long long)seq);
         return MR_INVALID;
@@ -367,6 +404,46 @@ mr_journal_received_through (mr_journal_t *self, uint64_t seq, uint64_t *ret_rec
     mr_status_t status = find (self, seq, &frame, err);
     if (status == MR_OK) {
         *ret_received = frame.words[MR_JOURNAL_WORD_TOTAL];
+    }
+    return status;
+}
+
+/* ---- what is given up ---- */
+
+/* Records of a batch; from its neighbours where its own frame is damaged. 0: cannot be known. */
+static uint64_t
+records_of (mr_journal_t *self, uint64_t seq)
+{
+    mr_seglog_frame_t frame;
+    mr_error_t ignored;
+    if (find (self, seq, &frame, &ignored) == MR_OK) {
+        return frame.words[MR_JOURNAL_WORD_RECEIVED];
+    }
+    uint64_t end = self->received;
+    if (seq < self->top_seq) {
+        if (find (self, seq + 1, &frame, &ignored) != MR_OK) {
+            return 0;
+        }
+        end = frame.words[MR_JOURNAL_WORD_TOTAL] - frame.words[MR_JOURNAL_WORD_RECEIVED];
+    }
+    return find (self, seq - 1, &frame, &ignored) == MR_OK
+               ? end - frame.words[MR_JOURNAL_WORD_TOTAL]
+               : 0;
+}
+
+mr_status_t
+mr_journal_lose (mr_journal_t *self, uint64_t seq, mr_error_t *err)
+{
+    uint64_t records = records_of (self, seq);
+    mr_seglog_entry_t frame = {.type = MR_SEGLOG_CONTROL,
+                               .flags = MR_JOURNAL_LOST,
+                               .words = {seq, records, self->lost + records}};
+    uint64_t position;
+    mr_status_t status = mr_seglog_append (self->log, &frame, &position, err);
+    if (status == MR_OK) {
+        self->lost += records;
+        self->lost_seq = seq;
+        MR_CRASH_POINT ("journal.lose.written");
     }
     return status;
 }

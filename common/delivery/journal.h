@@ -3,8 +3,10 @@
  *
  * Frames of the log (common/base/seglog.h):
  *   data     payload: the batch frame, and behind it the caller's trailer (producers' numbers)
- *            words: seq, received, received so far (this one included), created_ns, frame bytes *
- * control  flags MR_JOURNAL_WATERMARK: words: watermark flags MR_JOURNAL_NOTE: words: the caller's
+ *            words: seq, received, received so far (this one included), created_ns, frame bytes
+ * control  flags MR_JOURNAL_WATERMARK: words: watermark
+ *            flags MR_JOURNAL_NOTE: words: the caller's
+ *            flags MR_JOURNAL_LOST: words: seq, its records, records lost so far (these included)
  * Each segment begins with the numbers below and the caller's state, so that trimmed segments are
  * not missed. Whoever writes holds the lock file in the directory. One thread, apart from
  * mr_journal_sync. */
@@ -24,6 +26,7 @@ enum {
     MR_JOURNAL_KIND = 1,
     MR_JOURNAL_WATERMARK = 1, /* flags of a control frame */
     MR_JOURNAL_NOTE = 2,
+    MR_JOURNAL_LOST = 3,
     MR_JOURNAL_NOTE_WORDS = 4,
     MR_JOURNAL_SEQ_BLOCK = 4096,
 };
@@ -34,7 +37,14 @@ enum {
     MR_JOURNAL_WORD_RECEIVED,
     MR_JOURNAL_WORD_TOTAL,
     MR_JOURNAL_WORD_CREATED,
-    MR_JOURNAL_WORD_FRAME_BYTES,
+    MR_JOURNAL_WORD_FRAME_BYTES, /* 0: the frame was kept in memory by who appended it */
+};
+
+/* Words of a LOST frame. */
+enum {
+    MR_JOURNAL_LOST_SEQ,
+    MR_JOURNAL_LOST_RECORDS,
+    MR_JOURNAL_LOST_TOTAL,
 };
 
 /* The caller's own state that lives in the journal. */
@@ -55,6 +65,7 @@ typedef struct mr_journal_options {
     int slot;
     uint64_t segment_bytes;
     int lock_wait_ms;
+    bool without_frames; /* write everything but the batch frames: the caller keeps those */
     mr_journal_state_t state;
 } mr_journal_options_t;
 
@@ -65,6 +76,8 @@ typedef struct mr_journal_info {
     uint64_t top_seq;   /* of the last batch in it; 0: none */
     uint64_t received;  /* records, through top_seq */
     uint64_t watermark; /* the last one noted */
+    uint64_t lost;      /* records of batches that were given up: mr_journal_lose */
+    uint64_t lost_seq;  /* the last of those; 0: none */
 } mr_journal_info_t;
 
 /* "DATA/ingest.<slot>.journal"; ret_path: PATH_MAX bytes. */
@@ -102,6 +115,9 @@ MR_CHECK mr_status_t mr_journal_append (mr_journal_t *self, const mr_journal_ent
 MR_CHECK mr_status_t mr_journal_note (mr_journal_t *self,
                                       const uint64_t words[MR_JOURNAL_NOTE_WORDS], mr_error_t *err);
 
+/* Note that a batch is given up for good, and how many records that costs. As mr_journal_append. */
+MR_CHECK mr_status_t mr_journal_lose (mr_journal_t *self, uint64_t seq, mr_error_t *err);
+
 /* Make all that was appended durable; may be called from one other thread. */
 MR_CHECK mr_status_t mr_journal_sync (mr_journal_t *self, mr_error_t *err);
 
@@ -109,7 +125,8 @@ MR_CHECK mr_status_t mr_journal_sync (mr_journal_t *self, mr_error_t *err);
 uint64_t mr_journal_synced_seq (const mr_journal_t *self);
 
 /* The batch frame again; valid until the next call on this journal.
- * MR_OK; MR_INVALID: it is damaged or gone; MR_SYSTEM. */
+ * MR_OK; MR_CLOSED: the frame was never written (without_frames); MR_INVALID: it is damaged or
+ * gone; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_journal_read (mr_journal_t *self, uint64_t seq, const void **ret_frame,
                                       size_t *ret_bytes, mr_error_t *err);
 

@@ -16,6 +16,16 @@ enum { SLOTS = 63, TRIES = 200, PAUSE_MS = 2 };
 
 /* ---- the journal's side ---- */
 
+static void
+add_lost (const mr_seglog_frame_t *frame, mr_tally_t *tally, uint64_t *early)
+{
+    if (frame->flags == MR_JOURNAL_LOST) {
+        tally->lost = frame->words[MR_JOURNAL_LOST_TOTAL];
+        bool above = frame->words[MR_JOURNAL_LOST_SEQ] > tally->watermark;
+        *early += above ? frame->words[MR_JOURNAL_LOST_RECORDS] : 0;
+    }
+}
+
 /* Everything in it, for it is trimmed to the watermark as it goes. */
 static mr_status_t
 scan_journal (const char *dir, mr_tally_t *tally, mr_error_t *err)
@@ -24,10 +34,14 @@ scan_journal (const char *dir, mr_tally_t *tally, mr_error_t *err)
     mr_seglog_reader_t *reader = NULL;
     mr_status_t status = mr_seglog_reader_new (&options, &reader, err);
     bool above = false; /* a batch above the watermark was seen */
+    uint64_t early = 0; /* records that were given up above it */
     while (status == MR_OK) {
         mr_seglog_frame_t frame;
         unsigned count;
         status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
+        if (status == MR_OK && frame.type != MR_SEGLOG_DATA) {
+            add_lost (&frame, tally, &early);
+        }
         if (status != MR_OK || frame.type != MR_SEGLOG_DATA) {
             continue;
         }
@@ -40,6 +54,7 @@ scan_journal (const char *dir, mr_tally_t *tally, mr_error_t *err)
             above = true;
         }
     }
+    tally->lost -= early;
     mr_seglog_reader_destroy (&reader);
     return status == MR_AGAIN ? MR_OK : status;
 }
@@ -56,6 +71,7 @@ read_journal (const char *data_dir, int slot, mr_tally_t *tally, mr_error_t *err
         tally->top = info.top_seq;
         tally->received = info.received;
         tally->settled_in = info.received;
+        tally->lost = info.lost;
         status = scan_journal (dir, tally, err);
     }
     return status;
@@ -189,7 +205,7 @@ mr_tally_read (const char *data_dir, int slot, mr_tally_t *ret_tally, mr_error_t
 bool
 mr_tally_balanced (const mr_tally_t *self)
 {
-    return self->settled_in == self->exported + self->filtered + self->dead;
+    return self->settled_in == self->exported + self->filtered + self->dead + self->lost;
 }
 
 /* ---- running totals ---- */

@@ -26,6 +26,7 @@ typedef struct mr_tally {
     uint64_t filtered;
     uint64_t dead;
     uint64_t batches;
+    uint64_t lost;     /* through the watermark: given up by ingest, as its journal notes */
     uint64_t replayed; /* batches pushed again, since the window was made */
     uint64_t refused;  /* stale copies that exporters refused, since then */
 } mr_tally_t;
@@ -37,7 +38,7 @@ typedef struct mr_tally {
 MR_CHECK mr_status_t mr_tally_read (const char *data_dir, int slot, mr_tally_t *ret_tally,
                                     mr_error_t *err);
 
-/* Whether the equation holds: settled_in = exported + filtered + dead. */
+/* Whether the equation holds: settled_in = exported + filtered + dead + lost. */
 bool mr_tally_balanced (const mr_tally_t *self);
 
 /* ---- running totals ---- */

@@ -46,9 +46,10 @@ static const mr_option_t ingest[] = {
      .fallback = "record", .help = "Whether a frame on a pull socket is one record or lines"},
     {.key = "mode", .type = MR_OPTION_MODE, .fallback = "0600",
      .help = "File mode of the ipc sockets that are bound for producers"},
-    {.key = "durability", .type = MR_OPTION_CHOICE, .choices = "disk|fsync",
+    {.key = "durability", .type = MR_OPTION_CHOICE, .choices = "memory|disk|fsync",
      .fallback = "disk",
-     .help = "Acknowledged records survive kill -9 of everything, or also power loss"},
+     .help = "Acknowledged records survive kill -9 of every process but ingest, of everything, or "
+             "also power loss"},
     {.key = "segment_bytes", .type = MR_OPTION_SIZE, .min = MIB, .max = 1024 * MIB,
      .fallback = "16MiB", .help = "The journal begins a new file at this size"},
     {.key = "window", .type = MR_OPTION_INT, .min = 1, .max = 65536, .fallback = "256",

@@ -10,6 +10,8 @@ static const mr_errortype_t rows[] = {
      "The journal takes no batch now: no space, or an I/O error; producers wait"},
     {"journal_damaged", "ingest", false,
      "A batch that had to be sent again cannot be read from the journal; it is lost"},
+    {"memory_lost", "ingest", false,
+     "With `durability = memory`: a batch that was in flight when ingest died did not arrive"},
     {"producer_frame", "ingest", false,
      "A message on a router socket breaks the protocol of acknowledged producers"},
     {"json_syntax", "processor", true, "The record is not valid JSON"},

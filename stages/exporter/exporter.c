@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/hash.h"
 #include "common/base/log.h"
+#include "common/delivery/durability.h"
 #include "common/delivery/spool.h"
 #include "common/wire/jsontext.h"
 #include "stages/exporter/latency.h"
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOCK_WAIT_MS = 2000, DURABILITY_FSYNC = 1 };
+enum { LOCK_WAIT_MS = 2000 };
 
 #define FAILING_SINK_NS (5 * MR_NS_PER_S) /* so long a stop waits for it */
 
@@ -178,7 +179,7 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
     self->stage = stage;
     self->limit_bytes = (uint64_t)mr_config_number (section (self, "exporter"), "spool_limit");
     self->segment_bytes = (uint64_t)mr_config_number (section (self, "exporter"), "spool_segment");
-    bool fsync = mr_config_number (section (self, "ingest"), "durability") == DURABILITY_FSYNC;
+    bool fsync = mr_config_number (section (self, "ingest"), "durability") == MR_DURABILITY_FSYNC;
     mr_status_t status = open_spool (self, fsync, err);
     if (status == MR_OK) {
         mr_metric_output_options_t options = {

@@ -429,13 +429,13 @@ mr_intake_counters (const mr_intake_t *self, mr_buffer_t *json)
 {
     mr_journal_info_t books = mr_journal_info (self->journal);
     mr_spool_sum_t c = mr_tally_follower_read (self->spooled);
-    uint64_t settled = c.exported + c.filtered + c.dead;
+    uint64_t settled = c.exported + c.filtered + c.dead + books.lost;
     mr_status_t status = mr_buffer_printf (
         json,
         ",\"ledger\":{\"received\":%" PRIu64 ",\"exported\":%" PRIu64 ",\"filtered\":%" PRIu64
-        ",\"dead\":%" PRIu64 ",\"dropped\":0,\"in_flight\":%" PRIu64
+        ",\"dead\":%" PRIu64 ",\"dropped\":0,\"lost\":%" PRIu64 ",\"in_flight\":%" PRIu64
         ",\"in_flight_batches\":%" PRIu32 "}",
-        books.received, c.exported, c.filtered, c.dead,
+        books.received, c.exported, c.filtered, c.dead, books.lost,
         books.received > settled ? books.received - settled : 0,
         mr_sender_in_flight (self->sender));
     if (status != MR_OK) {

@@ -15,6 +15,13 @@ on_sender_room (void *arg)
     mr_intake_pump (arg);
 }
 
+static mr_durability_t
+durability (const mr_intake_t *self)
+{
+    const mr_config_section_t *ingest = mr_config_section (mr_stage_config (self->stage), "ingest");
+    return (mr_durability_t)mr_config_number (ingest, "durability");
+}
+
 static mr_status_t
 open_journal (mr_intake_t *self, mr_error_t *err)
 {
@@ -25,6 +32,7 @@ open_journal (mr_intake_t *self, mr_error_t *err)
         .segment_bytes =
             (uint64_t)mr_config_number (mr_config_section (config, "ingest"), "segment_bytes"),
         .lock_wait_ms = LOCK_WAIT_MS,
+        .without_frames = durability (self) == MR_DURABILITY_MEMORY,
         .state = mr_memory_state (&self->memory),
     };
     return mr_journal_open (&options, &self->journal, err);
@@ -56,13 +64,13 @@ static mr_status_t
 open_sender (mr_intake_t *self, mr_error_t *err)
 {
     const mr_config_section_t *ingest = mr_config_section (mr_stage_config (self->stage), "ingest");
-    bool fsync = strcmp (mr_config_text (ingest, "durability"), "fsync") == 0;
+    bool fsync = durability (self) == MR_DURABILITY_FSYNC;
     mr_sender_options_t options = {
         .stage = self->stage,
         .journal = self->journal,
         .strikes = self->memory.strikes,
         .limit = (uint32_t)mr_config_number (ingest, "window"),
-        .fsync = fsync,
+        .durability = durability (self),
         .room = on_sender_room,
         .arg = self,
     };

@@ -83,7 +83,8 @@ mr_sender_new (const mr_sender_options_t *options, mr_sender_t **ret_sender, mr_
     self->known = calloc (MR_WINDOW_RING, sizeof *self->known);
     self->attempts = calloc (MR_WINDOW_RING, sizeof *self->attempts);
     mr_status_t status = MR_OK;
-    if (self->pushed == NULL || self->known == NULL || self->attempts == NULL) {
+    if (self->pushed == NULL || self->known == NULL || self->attempts == NULL ||
+        mr_sender_frames_init (self) != MR_OK) {
         status = mr_error_errno (err, "window");
     }
     if (status == MR_OK) {
@@ -120,6 +121,7 @@ mr_sender_destroy (mr_sender_t **self_p)
         return;
     }
     drop_fresh (self);
+    mr_sender_frames_release (self);
     mr_window_close (&self->window);
     free (self->pushed);
     free (self->known);
@@ -136,11 +138,17 @@ mr_sender_in_flight (const mr_sender_t *self)
     return self->in_flight;
 }
 
+static bool
+waits_for_disk (const mr_sender_t *self)
+{
+    return self->options.durability == MR_DURABILITY_FSYNC;
+}
+
 bool
 mr_sender_ready (const mr_sender_t *self)
 {
     return self->top - self->watermark < self->options.limit &&
-           (self->options.fsync || self->next > self->top);
+           (waits_for_disk (self) || self->next > self->top);
 }
 
 bool
@@ -175,6 +183,7 @@ mr_sender_learn (mr_sender_t *self, uint64_t seq)
     if (self->known[mr_sender_place (seq)] == 0 && mr_window_settled (self->window, seq)) {
         self->known[mr_sender_place (seq)] = 1;
         self->in_flight--;
+        mr_sender_let_go (self, seq);
     }
 }
 
@@ -205,61 +214,6 @@ mr_sender_done (mr_sender_t *self, uint64_t seq)
 
 /* ---- pushing ---- */
 
-/* The journal cannot give it back: counted and said, not tried for ever (rule 12). */
-static void
-give_up (mr_sender_t *self, uint64_t seq, uint8_t generation, const char *why)
-{
-    if (mr_window_claim (self->window, seq, generation, OWN_SLOT)) {
-        mr_window_done (self->window, seq, OWN_SLOT);
-        mr_log_error ("batch %llu is lost: %s", (unsigned long long)seq, why);
-        mr_failure_t failure = {.error_type = "journal_damaged", .count = 1, .message = why};
-        const mr_stage_callbacks_t *callbacks = mr_stage_callbacks (self->options.stage);
-        callbacks->on_error (self->options.stage, "replay", &failure);
-    }
-}
-
-/* The same batch with a MARKS section: the processor leaves those records alone. */
-static bool
-add_marks (zmq_msg_t *msg, const mr_mark_t *marks, uint32_t count)
-{
-    mr_batch_t batch;
-    mr_error_t err;
-    zmq_msg_t marked;
-    if (mr_batch_decode (zmq_msg_data (msg), zmq_msg_size (msg), &batch, &err) != MR_OK ||
-        mr_batch_set_section (&batch, MR_SECTION_MARKS, marks, count * (uint32_t)sizeof *marks) !=
-            MR_OK ||
-        zmq_msg_init_size (&marked, mr_batch_encoded_bytes (&batch)) != 0) {
-        return true; /* as it is: no worse than before */
-    }
-    mr_batch_encode (&batch, zmq_msg_data (&marked));
-    zmq_msg_move (msg, &marked);
-    zmq_msg_close (&marked);
-    return true;
-}
-
-static bool
-load_frame (mr_sender_t *self, uint64_t seq, uint8_t generation, zmq_msg_t *msg)
-{
-    const void *frame;
-    size_t bytes;
-    mr_error_t err;
-    mr_status_t status = mr_journal_read (self->options.journal, seq, &frame, &bytes, &err);
-    if (status == MR_INVALID) {
-        give_up (self, seq, generation, err.text);
-    }
-    if (status != MR_OK || zmq_msg_init_size (msg, bytes) != 0) {
-        return false;
-    }
-    memcpy (zmq_msg_data (msg), frame, bytes);
-    uint16_t attempt = (uint16_t)(self->attempts[mr_sender_place (seq)] + 1);
-    if (attempt > 1 || generation > 0) {
-        mr_batch_restamp (zmq_msg_data (msg), bytes, attempt, generation);
-    }
-    mr_mark_t marks[MR_STRIKES_MARKS_MAX];
-    uint32_t count = mr_strikes_marks (self->options.strikes, seq, marks);
-    return count == 0 || add_marks (msg, marks, count);
-}
-
 typedef enum outcome { PUSHED, SKIPPED, NO_ROOM } outcome_t;
 
 static outcome_t
@@ -279,7 +233,7 @@ push (mr_sender_t *self, uint64_t seq)
         if (!mr_stage_room (self->options.stage)) {
             return NO_ROOM;
         }
-        if (!load_frame (self, seq, word.generation, &msg)) {
+        if (!mr_sender_load (self, seq, word.generation, &msg)) {
             return SKIPPED;
         }
         mr_status_t status = mr_stage_send (self->options.stage, &msg);
@@ -336,8 +290,9 @@ void
 mr_sender_pump (mr_sender_t *self)
 {
     bool room = replay (self);
-    uint64_t end = self->options.fsync ? mr_journal_synced_seq (self->options.journal) : self->top;
-    if (self->options.fsync && end < self->watermark) {
+    bool waits = waits_for_disk (self);
+    uint64_t end = waits ? mr_journal_synced_seq (self->options.journal) : self->top;
+    if (waits && end < self->watermark) {
         end = self->watermark;
     }
     while (room && self->next <= end && self->next <= self->top) {
@@ -360,6 +315,7 @@ mr_sender_add (mr_sender_t *self, uint64_t seq, void *msg)
     self->pushed[mr_sender_place (seq)] = NEVER_PUSHED;
     self->known[mr_sender_place (seq)] = 0;
     self->attempts[mr_sender_place (seq)] = 0;
+    mr_sender_keep (self, seq, msg);
     if (self->fresh_seq == 0) {
         zmq_msg_init (&self->fresh);
         zmq_msg_move (&self->fresh, msg);

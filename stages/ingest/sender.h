@@ -5,6 +5,7 @@
 #define MR_STAGES_INGEST_SENDER_H
 
 #include "common/base/status.h"
+#include "common/delivery/durability.h"
 #include "common/delivery/journal.h"
 #include "common/runtime/stage.h"
 #include "stages/ingest/strikes.h"
@@ -19,7 +20,9 @@ typedef struct mr_sender_options {
     mr_journal_t *journal;
     mr_strikes_t *strikes; /* borrowed */
     uint32_t limit;        /* batches in flight, 1 .. MR_WINDOW_MAX_LIMIT */
-    bool fsync;            /* push only what mr_journal_sync made durable */
+    /* fsync: push only what mr_journal_sync made durable; memory: keep the frames, for the journal
+     * has none. */
+    mr_durability_t durability;
     /* There may be room again for a batch. */
     void (*room) (void *arg);
     void *arg;

@@ -13,14 +13,17 @@ settle_for_dead (mr_sender_t *self)
     bool asked[MR_WORKER_MAX_SLOTS + 1] = {false};
     for (uint64_t seq = self->watermark + 1; seq <= self->top; seq++) {
         mr_window_word_t word = mr_window_load (self->window, seq);
-        if (word.seq != seq || word.state != MR_WINDOW_CLAIMED || asked[word.slot]) {
+        if (word.seq != seq || word.state != MR_WINDOW_CLAIMED) {
+            continue;
+        }
+        if (word.slot == OWN_SLOT) {
+            mr_sender_lose (self, seq); /* an earlier life died there, or the disk was full */
+            continue;
+        }
+        if (asked[word.slot]) {
             continue;
         }
         asked[word.slot] = true;
-        if (word.slot == OWN_SLOT) {
-            mr_window_done (self->window, seq, OWN_SLOT); /* an earlier life died in give_up */
-            continue;
-        }
         unsigned freed = 0;
         mr_error_t err;
         mr_status_t status =
@@ -100,6 +103,7 @@ mr_sender_tick (mr_sender_t *self, int64_t mono_ns)
     mr_sender_advance (self);
     mr_strikes_forget (self->options.strikes, self->watermark);
     settle_for_dead (self);
+    mr_sender_look_after_orphans (self, mono_ns);
     dead_search_t search = {.sender = self};
     mr_error_t err;
     if (mr_worker_each (self->run_dir, look_for_dead, &search, &err) != MR_OK) {

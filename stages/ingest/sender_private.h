@@ -1,5 +1,6 @@
-/* sender_private: the sender's state, shared by its two parts: sender.c (window, pushing, pushing
- * again) and sender_loss.c (who died, what is settled for them, strikes). Included by nobody else.
+/* sender_private: the sender's state, shared by its parts: sender.c (window, pushing, pushing
+ * again), sender_frames.c (the frames) and sender_loss.c (who died, what is settled for them,
+ * strikes). Included by nobody else.
  */
 #ifndef MR_STAGES_INGEST_SENDER_PRIVATE_H
 #define MR_STAGES_INGEST_SENDER_PRIVATE_H
@@ -14,6 +15,10 @@
 /* A word that stays SENT so long is pushed again though nobody said that it was lost: harmless, for
  * a claim takes one copy only, and it covers every way of dying that nobody saw. */
 #define RESEND_NS (30 * MR_NS_PER_S)
+
+/* Batches whose frames died with an earlier ingest are given up when none of them has arrived for
+ * so long. Whether one is lost or delivered is decided by who claims its word, not by the clock. */
+#define ORPHAN_NS (5 * MR_NS_PER_S)
 
 enum {
     NEVER_PUSHED = 0xffff, /* in pushed[]: by this process */
@@ -38,9 +43,14 @@ struct mr_sender {
     zmq_msg_t fresh;    /* the frame of fresh_seq, kept from sealing; others are read again */
     uint64_t fresh_seq; /* 0: none */
 
-    uint16_t *pushed;  /* by seq % ring: generation when pushed, NEVER_PUSHED */
-    uint8_t *known;    /* by seq % ring: known to be settled */
-    uint8_t *attempts; /* by seq % ring: pushes, at most 255 */
+    uint16_t *pushed;      /* by seq % ring: generation when pushed, NEVER_PUSHED */
+    uint8_t *known;        /* by seq % ring: known to be settled */
+    uint8_t *attempts;     /* by seq % ring: pushes, at most 255 */
+    uint8_t *frames;       /* by seq % ring: where the frame is; sender_frames.c */
+    zmq_msg_t *kept;       /* by seq % ring: frames in memory; NULL: the journal has them */
+    uint64_t orphan_end;   /* none above it */
+    uint64_t orphan_count; /* when they were last looked at */
+    int64_t orphan_ns;     /* since when there are so many */
     uint64_t replayed;
     int64_t progress_ns;               /* when the watermark last moved, or nothing was in flight */
     uint64_t dead_seen[MAX_DEAD_SEEN]; /* incarnations whose death was acted on; a ring */
@@ -52,6 +62,19 @@ mr_sender_place (uint64_t seq)
 {
     return (size_t)(seq % MR_WINDOW_RING);
 }
+
+/* sender_frames.c */
+MR_CHECK mr_status_t mr_sender_frames_init (mr_sender_t *self);
+void mr_sender_frames_release (mr_sender_t *self);
+/* A batch was appended: keep its frame if nobody else does. It is settled: let go of it. */
+void mr_sender_keep (mr_sender_t *self, uint64_t seq, zmq_msg_t *msg);
+void mr_sender_let_go (mr_sender_t *self, uint64_t seq);
+/* A copy to send, marked where strikes say so. false: there is none now; lost ones are given up. */
+bool mr_sender_load (mr_sender_t *self, uint64_t seq, uint8_t generation, zmq_msg_t *msg);
+/* Note that a batch is lost which ingest itself has claimed. */
+void mr_sender_lose (mr_sender_t *self, uint64_t seq);
+/* Give up those whose frames died with an earlier ingest, once no more of them arrive. */
+void mr_sender_look_after_orphans (mr_sender_t *self, int64_t mono_ns);
 
 /* Take note when this seq is settled; move the watermark as far as words allow. */
 void mr_sender_learn (mr_sender_t *self, uint64_t seq);

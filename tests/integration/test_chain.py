@@ -31,7 +31,7 @@ def test_a_web_servers_log_goes_through_the_chain_whole(make):
     assert sum("request" in record for record in records) == 65
     assert {record["client"].split(".")[0] for record in records} == {"127"}
     assert chain.settled() == {"received": 4001, "exported": 4000, "filtered": 0, "dead": 1,
-                               "dropped": 0, "in_flight": 0, "in_flight_batches": 0}
+                               "dropped": 0, "lost": 0, "in_flight": 0, "in_flight_batches": 0}
     dead = chain.dead()
     assert [(row["error_type"], row["record"]) for row in dead] == [
         ("parse_combined", "no log line at all")]

@@ -20,6 +20,8 @@ PAD = 4000  # so that 400 records fill segments of 1 MiB
 NOT_REACHED = {
     ("exporter", "window.install.written"): "linked with the window; only ingest makes windows",
     ("exporter", "pump.drop.counted"): "on_full = drop_oldest loses what it says; unit tests",
+    ("ingest", "ingest.lose.claimed"): "durability = memory loses what it says: test_durability",
+    ("ingest", "journal.lose.written"): "durability = memory loses what it says: test_durability",
     **{("ingest", f"spool.accept.{step}"): "linked with settling; only exporters accept"
        for step in ("reserved", "claimed", "appended", "done")},
 }

@@ -195,6 +195,7 @@ def test_a_damaged_frame_of_the_journal_is_counted_and_the_flow_goes_on(make):
         producer.finish()
         wait_for(lambda: lines_in(outputs(chain.out)) >= producer.made - 50, chain.complaints)
     chain.millrace("down")
+    assert " + lost 50 + in flight 0: balanced" in chain.millrace("audit").stdout
     came = tally([producer], outputs(chain.out))
     assert came.lost() == [(0, n) for n in range(50 * batch - 49, 50 * batch + 1)]
     assert not came.doubled()

@@ -312,6 +312,30 @@ START_TEST (test_sync_moves_the_durable_end_and_some_readers_wait_for_it)
 }
 END_TEST
 
+START_TEST (test_a_reader_of_synced_frames_waits_where_it_was_though_that_is_not_synced)
+{
+    const char *dir = mr_test_dir ();
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    mr_seglog_t *log = mr_kit_open (&options);
+    fill (log, 1, 30, 900);
+    mr_kit_read_all (dir, NULL, 0, &reading);
+    mr_seglog_reader_options_t again = {
+        .dir = dir, .position = reading.positions[20], .synced_only = true};
+    mr_kit_read_with (&again, &reading);
+    ck_assert_uint_eq (reading.count, 0);
+    mr_seglog_reader_t *reader = NULL;
+    ck_assert_int_eq (mr_seglog_reader_new (&again, &reader, NULL), MR_OK);
+    ck_assert_uint_eq (mr_seglog_reader_position (reader), again.position);
+    ck_assert_int_eq (mr_seglog_sync (log, NULL), MR_OK);
+    mr_seglog_frame_t frame;
+    unsigned count = 0;
+    ck_assert_int_eq (mr_seglog_reader_next (reader, &frame, 1, &count, NULL), MR_OK);
+    ck_assert_uint_eq (frame.words[0], 21);
+    mr_seglog_reader_destroy (&reader);
+    mr_seglog_close (&log);
+}
+END_TEST
+
 START_TEST (test_too_large_a_frame_is_refused_and_reserving_makes_room)
 {
     mr_seglog_options_t options = mr_kit_options (mr_test_dir (), NULL);
@@ -400,6 +424,7 @@ main (void)
         test_another_kind_id_or_a_newer_version_is_refused_clearly,
         test_an_empty_directory_is_no_log_for_those_who_only_read,
         test_sync_moves_the_durable_end_and_some_readers_wait_for_it,
+        test_a_reader_of_synced_frames_waits_where_it_was_though_that_is_not_synced,
         test_too_large_a_frame_is_refused_and_reserving_makes_room,
         test_a_frame_larger_than_a_segment_has_one_of_its_own,
         test_a_log_of_format_1_is_read_as_it_was_written,

@@ -1,0 +1,114 @@
+"""`[ingest] durability`: what is kept, and what may be lost, by the producer's own ledger and the
+sink's bytes; and that what was lost is what the audit says."""
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+from deliverylib import Delivery, dead_letters, lines_in, outputs, tally
+from harness import is_alive, wait_for
+
+
+class Memory(Delivery):
+    """A chain with durability = memory that may be told to die at a crash point."""
+
+    def __init__(self):
+        super().__init__(ingest="durability = memory\n")
+        self.armed = os.path.join(self.folder, "armed")
+
+    def up(self):
+        subprocess.run([*self.command("up", "--detach"), "-c", self.config], check=True, timeout=60,
+                       env={**os.environ, "MILLRACE_CRASH_FILE": self.armed},
+                       stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+
+    def audit(self):
+        return json.loads(self.millrace("audit", "--json").stdout)
+
+
+@pytest.fixture(name="chain")
+def memory_chain(request):
+    chain = Memory()
+    chain.up()
+    yield chain
+    if getattr(request.node, "failed", False):
+        print(chain.complaints())
+    chain.close()
+
+
+def test_memory_keeps_everything_while_ingest_lives(chain):
+    with chain.producer(bad=97) as producer:
+        for name in ("processor.0", "metrics.0", "exporter.0", "monitor", "launcher"):
+            chain.more(producer)
+            chain.kill_and_wait(name)
+        chain.more(producer)
+        producer.finish()
+        chain.wait_out(producer)
+    whole = chain.audit()
+    assert (whole["received"], whole["lost"], whole["balanced"]) == (producer.made, 0, True)
+
+
+@pytest.mark.parametrize("point", [None, "ingest.lose.claimed", "journal.lose.written"])
+def test_what_memory_loses_with_ingest_is_counted_and_said(chain, point):
+    """Ingest dies, and with it the processor that held copies. What is lost is lost once, whenever
+    the next ingest dies while it says so."""
+    bus = chain.listen()
+    with chain.producer(size=50) as producer:  # a batch a request
+        chain.more(producer)
+        assert chain.kill("processor.0", signal.SIGSTOP)
+        chain.counters(bus, "ingest.0", lambda c: c["journal"]["in_flight_batches"] > 8)
+        pids = chain.pids()
+        for name in ("launcher", "ingest.0", "processor.0"):
+            assert chain.kill(name)
+        wait_for(lambda: not any(is_alive(pids[name]) for name in (
+            "launcher", "ingest.0", "processor.0")), "they are dead")
+        if point:
+            with open(chain.armed, "w", encoding="utf-8") as out:
+                out.write(point)
+        chain.up()
+        chain.more(producer, 1000)
+        producer.finish()
+        wait_for(lambda: chain.audit()["in_flight"] == 0, chain.complaints)
+    assert not os.path.exists(chain.armed)
+    whole = chain.audit()
+    chain.millrace("down")
+    came = tally([producer], outputs(chain.out))
+    assert not came.doubled()
+    assert not dead_letters(chain.data_dir)
+    assert whole["lost"] == len(came.lost()) > 0, chain.complaints()
+    assert whole["exported"] == lines_in(outputs(chain.out)) == producer.made - whole["lost"]
+    assert whole["balanced"]
+    assert f" + lost {whole['lost']:,} + in flight 0: balanced" in chain.millrace("audit").stdout
+    assert "it was in the memory of an ingest that died" in chain.complaints()
+
+
+def test_memory_repeats_nothing_when_copies_outlive_ingest(chain):
+    with chain.producer() as producer:
+        for _ in range(3):
+            chain.more(producer)
+            chain.kill_and_wait("ingest.0")
+        chain.more(producer)
+        producer.finish()
+        wait_for(lambda: chain.audit()["in_flight"] == 0, chain.complaints)
+    whole = chain.audit()
+    chain.millrace("down")
+    came = tally([producer], outputs(chain.out))
+    assert not came.doubled()
+    assert (whole["lost"], whole["balanced"]) == (len(came.lost()), True), chain.complaints()
+
+
+def test_a_journal_without_frames_is_taken_over_by_disk_and_back(chain):
+    """The option may be changed over a restart; numbers of producers go on."""
+    with chain.producer() as producer:
+        for durability in ("disk", "fsync", "memory"):
+            chain.more(producer)
+            chain.millrace("down")
+            with open(chain.config, encoding="utf-8") as source:
+                lines = source.readlines()
+            with open(chain.config, "w", encoding="utf-8") as out:
+                out.writelines(f"durability = {durability}\n" if line.startswith("durability")
+                               else line for line in lines)
+            chain.up()
+        chain.more(producer)
+        producer.finish()
+        chain.wait_out(producer)
