@@ -26,6 +26,7 @@ typedef enum mr_cli_option {
     MR_CLI_TO,
     MR_CLI_PRODUCER,
     MR_CLI_LINES,
+    MR_CLI_YES,
     MR_CLI_OPTIONS,
 } mr_cli_option_t;
 
@@ -96,6 +97,7 @@ int mr_cmd_send (mr_cli_t *cli);
 int mr_cmd_audit (mr_cli_t *cli);
 int mr_cmd_dead (mr_cli_t *cli);
 int mr_cmd_events (mr_cli_t *cli);
+int mr_cmd_log (mr_cli_t *cli);
 int mr_cmd_logs (mr_cli_t *cli);
 int mr_cmd_check (mr_cli_t *cli);
 int mr_cmd_completion (mr_cli_t *cli);

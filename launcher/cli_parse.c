@@ -39,6 +39,7 @@ static const option_row_t rows[MR_CLI_OPTIONS] = {
     [MR_CLI_PRODUCER] = {"--producer", NULL, "ID",
                          "name under which records are numbered (else made from the file)"},
     [MR_CLI_LINES] = {"--lines", "-n", "N", "begin with the last N lines of each log"},
+    [MR_CLI_YES] = {"--yes", NULL, NULL, "do it, without a question"},
 };
 
 static mr_status_t

@@ -14,7 +14,7 @@
  * which costs a fifth to a half of the CPU of a new file. New files get their blocks in large
  * steps. Bytes on disk: seglog_format.h. One writer at a time: the caller holds a lock of its own.
  * One thread owns an mr_seglog_t; mr_seglog_sync and mr_seglog_synced may be called from one other.
- * Readers: seglog_reader.h. Looking inside, checking, cutting: seglog_dump.h. */
+ * Readers: seglog_reader.h. Looking inside, checking, cutting: seglog_walk.h. */
 #ifndef MR_COMMON_BASE_SEGLOG_H
 #define MR_COMMON_BASE_SEGLOG_H
 

@@ -1,6 +1,6 @@
 /* Cutting a log by hand. The copy is durable before the original goes; head goes first, as it would
  * vouch for what is being cut. */
-#include "common/base/seglog_dump.h"
+#include "common/base/seglog_walk.h"
 
 #include "common/base/seglog_private.h"
 

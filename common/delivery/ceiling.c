@@ -20,27 +20,39 @@ typedef struct layout {
     uint64_t check; /* hash of all before */
 } layout_t;
 
-mr_status_t
-mr_ceiling_open (const char *dir, uint64_t *next_seq, uint64_t *ret_ceiling, mr_error_t *err)
+/* MR_OK; MR_CLOSED: there is none; MR_INVALID; MR_SYSTEM. */
+static mr_status_t
+read_layout (const char *dir, layout_t *ret_layout, mr_error_t *err)
 {
     char path[PATH_MAX + 16];
     snprintf (path, sizeof path, "%s/ceiling", dir);
     int fd = open (path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        if (errno != ENOENT) {
-            return mr_error_errno (err, "cannot open %s", path);
-        }
-        *ret_ceiling = 0; /* none was given out yet */
-        return MR_OK;
+        return errno == ENOENT ? MR_CLOSED : mr_error_errno (err, "cannot open %s", path);
     }
-    layout_t layout = {0};
-    ssize_t bytes = read (fd, &layout, sizeof layout);
+    *ret_layout = (layout_t){0};
+    ssize_t bytes = read (fd, ret_layout, sizeof *ret_layout);
     close (fd);
-    if (bytes != (ssize_t)sizeof layout || layout.magic != CEILING_MAGIC ||
-        layout.check != mr_hash64 (&layout, offsetof (layout_t, check))) {
+    if (bytes != (ssize_t)sizeof *ret_layout || ret_layout->magic != CEILING_MAGIC ||
+        ret_layout->check != mr_hash64 (ret_layout, offsetof (layout_t, check))) {
         mr_error_set (err, "%s is broken; restore it, or move the whole journal away to begin anew",
                       path);
         return MR_INVALID;
+    }
+    return MR_OK;
+}
+
+mr_status_t
+mr_ceiling_open (const char *dir, uint64_t *next_seq, uint64_t *ret_ceiling, mr_error_t *err)
+{
+    layout_t layout;
+    mr_status_t status = read_layout (dir, &layout, err);
+    if (status == MR_CLOSED) {
+        *ret_ceiling = 0; /* none was given out yet */
+        return MR_OK;
+    }
+    if (status != MR_OK) {
+        return status;
     }
     char boot_id[MR_BOOT_ID_BYTES];
     mr_boot_id (boot_id);
@@ -74,21 +86,43 @@ sync_directory (const char *dir)
     return failed ? -1 : 0;
 }
 
+static mr_status_t
+replace (const char *dir, const layout_t *layout, mr_error_t *err)
+{
+    char path[PATH_MAX + 16];
+    char made[PATH_MAX + 16];
+    snprintf (path, sizeof path, "%s/ceiling", dir);
+    snprintf (made, sizeof made, "%s/ceiling.new", dir);
+    if (write_durably (made, layout) != 0 || rename (made, path) != 0 ||
+        sync_directory (dir) != 0) {
+        (void)mr_error_errno (err, "cannot write %s", path);
+        return MR_AGAIN;
+    }
+    return MR_OK;
+}
+
 mr_status_t
 mr_ceiling_raise (const char *dir, uint64_t ceiling, uint64_t *ret_ceiling, mr_error_t *err)
 {
     layout_t layout = {.magic = CEILING_MAGIC, .ceiling = ceiling};
     mr_boot_id (layout.boot_id);
     layout.check = mr_hash64 (&layout, offsetof (layout_t, check));
-    char path[PATH_MAX + 16];
-    char made[PATH_MAX + 16];
-    snprintf (path, sizeof path, "%s/ceiling", dir);
-    snprintf (made, sizeof made, "%s/ceiling.new", dir);
-    if (write_durably (made, &layout) != 0 || rename (made, path) != 0 ||
-        sync_directory (dir) != 0) {
-        (void)mr_error_errno (err, "cannot write %s", path);
-        return MR_AGAIN;
+    mr_status_t status = replace (dir, &layout, err);
+    if (status == MR_OK) {
+        *ret_ceiling = ceiling;
     }
-    *ret_ceiling = ceiling;
-    return MR_OK;
+    return status;
+}
+
+mr_status_t
+mr_ceiling_distrust (const char *dir, mr_error_t *err)
+{
+    layout_t layout;
+    mr_status_t status = read_layout (dir, &layout, err);
+    if (status != MR_OK) {
+        return status == MR_CLOSED ? MR_OK : status;
+    }
+    memset (layout.boot_id, 0, sizeof layout.boot_id);
+    layout.check = mr_hash64 (&layout, offsetof (layout_t, check));
+    return replace (dir, &layout, err);
 }

@@ -18,4 +18,9 @@ MR_CHECK mr_status_t mr_ceiling_open (const char *dir, uint64_t *next_seq, uint6
 MR_CHECK mr_status_t mr_ceiling_raise (const char *dir, uint64_t ceiling, uint64_t *ret_ceiling,
                                        mr_error_t *err);
 
+/* The journal's end was cut: whoever opens it next goes on above the ceiling, as after another
+ * start of the machine. The caller holds the journal's lock. MR_AGAIN: the disk refused;
+ * MR_INVALID; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_ceiling_distrust (const char *dir, mr_error_t *err);
+
 #endif

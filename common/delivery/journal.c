@@ -6,6 +6,7 @@
 #include "common/base/seglog_reader.h"
 #include "common/delivery/ceiling.h"
 #include "common/delivery/dirlock.h"
+#include "common/delivery/journal_format.h"
 
 #include <limits.h>
 #include <stdatomic.h>
@@ -14,21 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STATE_MAGIC UINT32_C (0x4c4e524a) /* "JRNL" */
-
-enum { POOL_SEGMENTS = 8, TRAILER_LIMIT = 8 << 20, STATE_VERSION = 2, STATE_BYTES_1 = 40 };
-
-/* A segment's snapshot; the caller's state follows. */
-typedef struct state_head {
-    uint32_t magic;
-    uint32_t version;
-    uint64_t next_seq;
-    uint64_t top_seq;
-    uint64_t received;
-    uint64_t watermark;
-    uint64_t lost; /* this and the next: since version 2 */
-    uint64_t lost_seq;
-} state_head_t;
+enum { POOL_SEGMENTS = 8, TRAILER_LIMIT = 8 << 20 };
 
 struct mr_journal {
     char dir[PATH_MAX];
@@ -60,9 +47,7 @@ static mr_status_t
 snapshot (void *arg, mr_buffer_t *out)
 {
     mr_journal_t *self = arg;
-    state_head_t head = {
-        .magic = STATE_MAGIC,
-        .version = STATE_VERSION,
+    mr_journal_snapshot_t head = {
         .next_seq = self->next_seq,
         .top_seq = self->top_seq,
         .received = self->received,
@@ -70,36 +55,16 @@ snapshot (void *arg, mr_buffer_t *out)
         .lost = self->lost,
         .lost_seq = self->lost_seq,
     };
-    mr_status_t status = mr_buffer_append (out, &head, sizeof head);
+    mr_status_t status = mr_journal_snapshot_encode (&head, out);
     return status == MR_OK ? self->state.save (self->state.arg, out) : status;
-}
-
-/* Bytes of the head, of whichever version; 0: it is none. What an older version lacks is 0. */
-static size_t
-decode_head (const mr_buffer_t *text, state_head_t *ret_head)
-{
-    state_head_t head = {0};
-    if (text->size < STATE_BYTES_1) {
-        return 0;
-    }
-    memcpy (&head, text->data, STATE_BYTES_1);
-    size_t bytes = head.version == 1 ? STATE_BYTES_1 : sizeof head;
-    if (head.magic != STATE_MAGIC || head.version < 1 || head.version > STATE_VERSION ||
-        text->size < bytes) {
-        return 0;
-    }
-    memcpy (&head, text->data, bytes);
-    *ret_head = head;
-    return bytes;
 }
 
 static mr_status_t
 load_snapshot (mr_journal_t *self, const mr_buffer_t *text, mr_error_t *err)
 {
-    state_head_t head = {0};
-    size_t bytes = decode_head (text, &head);
-    if (bytes == 0 ||
-        self->state.load (self->state.arg, text->data + bytes, text->size - bytes) != MR_OK) {
+    mr_journal_snapshot_t head;
+    if (mr_journal_snapshot_decode (text->data, text->size, &head) != MR_OK ||
+        self->state.load (self->state.arg, head.memory, head.memory_bytes) != MR_OK) {
         mr_error_set (err,
                       "%s: the snapshot of a segment is broken; restore it or move the journal "
                       "away to begin a new one",
@@ -268,9 +233,9 @@ mr_journal_peek (const char *dir, mr_journal_info_t *ret_info, mr_error_t *err)
     mr_buffer_t text;
     mr_buffer_init (&text, MR_SEGLOG_SNAPSHOT_MAX);
     uint64_t from = 0;
-    state_head_t head = {0};
+    mr_journal_snapshot_t head = {0};
     status = mr_seglog_snapshot (log, &text, &from, err);
-    if (status == MR_OK && decode_head (&text, &head) == 0) {
+    if (status == MR_OK && mr_journal_snapshot_decode (text.data, text.size, &head) != MR_OK) {
         mr_error_set (err, "%s: the snapshot of a segment is broken", dir);
         status = MR_INVALID;
     }

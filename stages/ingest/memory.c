@@ -1,5 +1,7 @@
 #include "stages/ingest/memory.h"
 
+#include "common/delivery/journal_format.h"
+
 #include <string.h>
 
 mr_status_t
@@ -43,18 +45,12 @@ static mr_status_t
 load (void *arg, const void *data, size_t bytes)
 {
     mr_memory_t *self = arg;
-    uint64_t producers = 0;
-    if (bytes < sizeof producers) {
-        return MR_INVALID;
+    mr_journal_memory_t parts;
+    mr_status_t status = mr_journal_memory_decode (data, bytes, &parts);
+    if (status == MR_OK) {
+        status = mr_producers_load (self->producers, parts.producers, parts.producers_bytes);
     }
-    memcpy (&producers, data, sizeof producers);
-    if (producers > bytes - sizeof producers) {
-        return MR_INVALID;
-    }
-    const char *at = (const char *)data + sizeof producers;
-    mr_status_t status = mr_producers_load (self->producers, at, producers);
-    return status == MR_OK ? mr_strikes_load (self->strikes, at + producers,
-                                              bytes - sizeof producers - producers)
+    return status == MR_OK ? mr_strikes_load (self->strikes, parts.strikes, parts.strikes_bytes)
                            : status;
 }
 

@@ -1,6 +1,7 @@
 #include "stages/ingest/producers.h"
 
 #include "common/base/hash.h"
+#include "common/delivery/journal_format.h"
 #include "common/wire/producer.h"
 
 #include <stdlib.h>
@@ -96,15 +97,8 @@ mr_producers_last (const mr_producers_t *self, const char *name, size_t bytes)
 static mr_status_t
 encode (mr_buffer_t *out, const char *name, size_t bytes, uint64_t last)
 {
-    uint8_t name_bytes = (uint8_t)bytes;
-    mr_status_t status = mr_buffer_reserve (out, 1 + bytes + sizeof last);
-    if (status == MR_OK) {
-        status = mr_buffer_append (out, &name_bytes, 1);
-    }
-    if (status == MR_OK) {
-        status = mr_buffer_append (out, name, bytes);
-    }
-    return status == MR_OK ? mr_buffer_append (out, &last, sizeof last) : status;
+    mr_journal_producer_t producer = {.name = name, .name_bytes = bytes, .last = last};
+    return mr_journal_producer_encode (&producer, out);
 }
 
 /* The entry of a name, made where it is missing. */
@@ -186,24 +180,17 @@ mr_producers_save (const mr_producers_t *self, mr_buffer_t *out)
 mr_status_t
 mr_producers_load (mr_producers_t *self, const void *data, size_t bytes)
 {
-    const uint8_t *at = data;
-    while (bytes > 0) {
-        size_t name_bytes = at[0];
-        uint64_t last;
-        if (name_bytes == 0 || name_bytes > MR_PRODUCER_NAME_MAX_BYTES ||
-            bytes < 1 + name_bytes + sizeof last) {
-            return MR_INVALID;
-        }
+    size_t position = 0;
+    mr_journal_producer_t producer;
+    mr_status_t status;
+    while ((status = mr_journal_producer_next (data, bytes, &position, &producer)) == MR_OK) {
         entry_t *entry = NULL;
-        mr_status_t status = entry_for (self, (const char *)at + 1, name_bytes, &entry);
+        status = entry_for (self, producer.name, producer.name_bytes, &entry);
         if (status != MR_OK) {
             return status == MR_AGAIN ? MR_INVALID : status;
         }
-        memcpy (&last, at + 1 + name_bytes, sizeof last);
-        entry->last = last;
-        entry->journaled = last;
-        at += 1 + name_bytes + sizeof last;
-        bytes -= 1 + name_bytes + sizeof last;
+        entry->last = producer.last;
+        entry->journaled = producer.last;
     }
-    return MR_OK;
+    return status == MR_CLOSED ? MR_OK : status;
 }
