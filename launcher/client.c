@@ -59,8 +59,9 @@ connect_to (const mr_plan_t *plan, mr_error_t *err)
 }
 
 static mr_status_t
-send_request (zsock_t *socket, mr_client_ask_t *ask, mr_error_t *err)
+send_request (zsock_t *socket, const mr_plan_t *plan, mr_client_ask_t *ask, mr_error_t *err)
 {
+    json_object_set_new (ask->request, "config", json_string (plan->config));
     json_object_set_new (ask->request, "timeout_ms", json_integer (ask->timeout_ms));
     json_object_set_new (ask->request, "notes", json_boolean (ask->note != NULL));
     json_object_set_new (ask->request, "replay", json_boolean (ask->replay));
@@ -144,7 +145,7 @@ mr_client_ask (const mr_plan_t *plan, mr_client_ask_t *ask, json_t **ret_answer,
         return code;
     }
     zsock_t *socket = connect_to (plan, err);
-    if (socket != NULL && send_request (socket, ask, err) == MR_OK) {
+    if (socket != NULL && send_request (socket, plan, ask, err) == MR_OK) {
         code = wait_for_answer (socket, ask, &launcher, &answer, err);
     }
     zsock_destroy (&socket);

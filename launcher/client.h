@@ -14,7 +14,7 @@
 typedef bool mr_client_note_fn (void *arg, const json_t *note);
 
 typedef struct mr_client_ask {
-    json_t *request;         /* stolen; {"command":…}; timeout_ms and notes are added */
+    json_t *request;         /* stolen; {"command":…}; timeout_ms, config and notes are added */
     int64_t timeout_ms;      /* 1 .. */
     bool replay;             /* notes of what happened before, too */
     mr_client_note_fn *note; /* NULL: no notes */

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CONTROL_TIMEOUT_MS = 120000, EXIT_MS = 10000, LAUNCH_TRIES = 5 };
 
@@ -117,6 +118,16 @@ launch_to_end (mr_plan_t *plan, mr_error_t *err)
     return status;
 }
 
+/* What is to go down must be what was named. A file that is gone cannot be named any more. */
+static mr_status_t
+is_named (const mr_plan_t *plan, const mr_standing_t *standing, mr_error_t *err)
+{
+    if (access (standing->config, F_OK) != 0) {
+        return MR_OK;
+    }
+    return mr_plan_same_file (plan, standing->config, plan->config, err);
+}
+
 /* Find a launcher that answers, or start one. False: nothing runs, or it cannot be (ret_code). */
 static bool
 find_launcher (const mr_cli_t *cli, mr_plan_t *plan, int *ret_code)
@@ -135,7 +146,9 @@ find_launcher (const mr_cli_t *cli, mr_plan_t *plan, int *ret_code)
             *ret_code = mr_cli_fail (cli, MR_EXIT_TIMEOUT, "%s", err.text);
             return false;
         }
-        if (status == MR_CLOSED) {
+        if (status == MR_OK) {
+            status = is_named (plan, &standing, &err);
+        } else if (status == MR_CLOSED) {
             status = launch_to_end (plan, &err); /* MR_AGAIN: another one was first */
         }
     }

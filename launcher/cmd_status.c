@@ -86,8 +86,13 @@ print_reasons (const json_t *workers)
 }
 
 static void
-print_notes (const json_t *whole)
+print_notes (const json_t *whole, const mr_plan_t *plan)
 {
+    mr_error_t err;
+    const char *config = json_string_value (json_object_get (whole, "config"));
+    if (config != NULL && mr_plan_same_file (plan, config, plan->config, &err) != MR_OK) {
+        printf ("%s\n", err.text);
+    }
     const char *held_by = json_string_value (json_object_get (whole, "held_by"));
     const json_t *in_flight = json_object_get (whole, "in_flight");
     if (json_is_number (in_flight)) {
@@ -151,7 +156,7 @@ mr_cmd_status (mr_cli_t *cli)
     } else {
         code = mr_cli_code (print_table (workers));
         print_reasons (workers);
-        print_notes (whole);
+        print_notes (whole, &plan);
     }
     json_decref (whole);
     mr_config_destroy (&config);

@@ -150,6 +150,10 @@ join (const up_t *self)
         return gone ? NOBODY
                     : mr_cli_fail (self->cli, MR_EXIT_TIMEOUT, "the chain is still going down");
     }
+    if (other.config[0] != '\0' &&
+        mr_plan_same_file (&self->plan, other.config, self->plan.config, &err) != MR_OK) {
+        return mr_cli_fail (self->cli, MR_EXIT_CONFIG, "%s", err.text);
+    }
     say (self->voice, "already %s in %s (launcher pid %d)",
          other.phase == MR_PHASE_STARTING ? "starting" : "running", run_dir, (int)other.pid);
     bool died = false;

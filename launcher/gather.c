@@ -54,7 +54,7 @@ add_lock (const mr_worker_info_t *info, void *arg)
 /* ---- the launcher's view ---- */
 
 static bool
-ask_launcher (const mr_plan_t *plan, json_t *rows)
+ask_launcher (const mr_plan_t *plan, json_t *whole, json_t *rows)
 {
     mr_error_t err;
     json_t *answer = NULL;
@@ -68,6 +68,10 @@ ask_launcher (const mr_plan_t *plan, json_t *rows)
     }
     size_t index;
     const json_t *theirs;
+    json_t *config = json_object_get (answer, "config");
+    if (config != NULL) {
+        json_object_set (whole, "config", config);
+    }
     static const char *const keys[] = {"state", "restarts", "managed", "reason"};
     json_array_foreach (json_object_get (answer, "workers"), index, theirs)
     {
@@ -223,10 +227,10 @@ json_t *
 mr_gather (const mr_config_t *config, const mr_plan_t *plan)
 {
     json_t *rows = json_array ();
-    json_t *whole = json_pack ("{s:s,s:n,s:n,s:n}", "pipeline", plan->name, "in_flight", "held_by",
-                               "records_per_second");
+    json_t *whole = json_pack ("{s:s,s:n,s:n,s:n,s:n}", "pipeline", plan->name, "config",
+                               "in_flight", "held_by", "records_per_second");
     (void)!mr_worker_each (plan->run_dir, add_lock, rows, NULL);
-    json_object_set_new (whole, "launcher", json_boolean (ask_launcher (plan, rows)));
+    json_object_set_new (whole, "launcher", json_boolean (ask_launcher (plan, whole, rows)));
     json_object_set_new (whole, "monitor", json_boolean (ask_monitor (config, whole, rows)));
     find_brake (plan, whole, rows);
     json_object_set_new (whole, "workers", sorted (plan, rows));

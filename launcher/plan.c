@@ -3,6 +3,7 @@
 #include "common/base/dirs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -77,6 +78,21 @@ mr_plan_find (const mr_plan_t *plan, const char *stage)
         }
     }
     return -1;
+}
+
+mr_status_t
+mr_plan_same_file (const mr_plan_t *plan, const char *runs_with, const char *given, mr_error_t *err)
+{
+    char first[PATH_MAX];
+    char second[PATH_MAX];
+    bool real = realpath (runs_with, first) != NULL && realpath (given, second) != NULL;
+    if (strcmp (runs_with, given) == 0 || (real && strcmp (first, second) == 0)) {
+        return MR_OK;
+    }
+    mr_error_set (err,
+                  "the chain in %s runs with %s, not with %s: say -c %s, or take it down first",
+                  plan->run_dir, runs_with, given, runs_with);
+    return MR_CONFIG;
 }
 
 mr_status_t

@@ -40,6 +40,11 @@ int mr_plan_find (const mr_plan_t *plan, const char *stage);
 MR_CHECK mr_status_t mr_plan_can_have (const mr_plan_t *plan, int stage, int workers,
                                        mr_error_t *err);
 
+/* Whether the file that a chain runs with is the one that was given: absolute paths, links
+ * resolved. MR_CONFIG: another one (err: what to do). */
+MR_CHECK mr_status_t mr_plan_same_file (const mr_plan_t *plan, const char *runs_with,
+                                        const char *given, mr_error_t *err);
+
 /* Make run_dir (0700) and log_dir (0750) where they are missing. MR_CONFIG: cannot be made, or not
  * writable (err: which, and why). */
 MR_CHECK mr_status_t mr_plan_make_dirs (const mr_plan_t *plan, mr_error_t *err);

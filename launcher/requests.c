@@ -78,9 +78,29 @@ take_targets (mr_requests_t *self, mr_open_request_t *open, const json_t *reques
     }
 }
 
+/* What the launcher did on behalf of another file would not be what is asked for. */
+static bool
+is_of_our_file (mr_requests_t *self, mr_open_request_t *open, const json_t *request)
+{
+    mr_error_t err;
+    const mr_plan_t *plan = self->jobs->plan;
+    const char *given = json_string_value (json_object_get (request, "config"));
+    if (given == NULL || mr_plan_same_file (plan, plan->config, given, &err) == MR_OK) {
+        return true;
+    }
+    open->code = MR_EXIT_CONFIG;
+    add_text (open, err.text);
+    return false;
+}
+
 static void
 take (mr_requests_t *self, mr_open_request_t *open, const char *command, const json_t *request)
 {
+    bool changes = strcmp (command, "restart") == 0 || strcmp (command, "scale") == 0 ||
+                   strcmp (command, "reopen") == 0;
+    if (changes && !is_of_our_file (self, open, request)) {
+        return;
+    }
     if (strcmp (command, "restart") == 0) {
         take_targets (self, open, request, false);
     } else if (strcmp (command, "scale") == 0) {
@@ -120,6 +140,7 @@ answer_status (mr_requests_t *self, int id)
 {
     json_t *body = mr_report_new (self->jobs->roster, self->jobs->plan);
     json_object_set_new (body, "phase", json_string (phase (self)));
+    json_object_set_new (body, "config", json_string (self->jobs->plan->config));
     mr_server_answer (self->server, id, MR_EXIT_OK, "", body);
 }
 

@@ -2,6 +2,7 @@
 
 #include "launcher/client.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ANSWER_MS = 10000 };
@@ -31,6 +32,8 @@ mr_standing_ask (const mr_plan_t *plan, int64_t timeout_ms, mr_standing_t *ret_s
     };
     int code = mr_client_ask (plan, &ask, &answer, err);
     mr_standing_t standing = {.pid = launcher.pid, .phase = phase_of (answer)};
+    const char *config = json_string_value (json_object_get (answer, "config"));
+    snprintf (standing.config, sizeof standing.config, "%s", config != NULL ? config : "");
     bool answered = answer != NULL;
     json_decref (answer);
     if (code == MR_EXIT_OK) {

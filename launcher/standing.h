@@ -15,6 +15,7 @@ typedef enum mr_phase {
 typedef struct mr_standing {
     pid_t pid;
     mr_phase_t phase;
+    char config[PATH_MAX]; /* the file that it runs with; "" when it does not say */
 } mr_standing_t;
 
 /* Ask the launcher of plan, and wait for its answer at most timeout_ms (0: 10 s).

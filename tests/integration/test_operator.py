@@ -1,4 +1,5 @@
 """What an operator may do wrong must not cost a chain that runs."""
+import json
 import os
 import shutil
 import signal
@@ -52,3 +53,45 @@ def test_somebody_else_is_told_that_he_may_not_look(chain):
         assert asked.returncode == 1, asked
         assert "cannot look into" in asked.stderr and "Permission denied" in asked.stderr
     assert chain.status()["ingest.0"]["state"] == "running"
+
+
+def other_file(chain, name="other.ini"):
+    """A second configuration with the same run_dir."""
+    path = os.path.join(chain.folder, name)
+    shutil.copy(chain.config, path)
+    return path
+
+
+def test_another_configuration_file_is_not_silently_ignored(chain):
+    other = other_file(chain)
+    chain.up()
+    before = chain.pids()
+    ours, chain.config = chain.config, other
+    for words in (("restart", "processor"), ("scale", "processor=3"), ("reopen",), ("down",),
+                  ("up", "--detach")):
+        refused = chain.millrace(*words, code=78)
+        assert len(refused.stderr.splitlines()) == 1 and refused.stdout == "", refused
+        assert f"runs with {ours}, not with {other}: say -c {ours}" in refused.stderr
+    assert f"runs with {ours}, not with {other}" in chain.millrace("status").stdout
+    assert json.loads(chain.millrace("status", "--json").stdout)["config"] == ours
+    assert chain.pids() == before
+
+
+def test_a_link_to_the_configuration_is_the_same_configuration(chain):
+    chain.up()
+    link = os.path.join(chain.folder, "link.ini")
+    os.symlink(chain.config, link)
+    chain.config = link
+    chain.millrace("restart", "processor.0")
+    assert "runs with" not in chain.millrace("status").stdout
+    chain.millrace("down")
+
+
+def test_down_works_though_the_configuration_was_renamed(chain):
+    chain.up()
+    renamed = os.path.join(chain.folder, "renamed.ini")
+    os.rename(chain.config, renamed)
+    chain.config = renamed
+    assert "not with" in chain.millrace("restart", "processor", code=78).stderr
+    chain.millrace("down")
+    assert chain.leftovers() == []
