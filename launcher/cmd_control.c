@@ -3,6 +3,7 @@
 #include "launcher/cli.h"
 #include "launcher/client.h"
 #include "launcher/launch.h"
+#include "launcher/notes.h"
 #include "launcher/standing.h"
 
 #include <stdio.h>
@@ -17,16 +18,10 @@ timeout_of (const mr_cli_t *cli, int64_t fallback_ms)
     return cli->timeout_ms > 0 ? cli->timeout_ms : fallback_ms;
 }
 
-/* Print what the launcher did for us so far. */
 static bool
 show_note (void *arg, const json_t *note)
 {
-    const char *text = json_string_value (json_object_get (note, "text"));
-    (void)arg;
-    if (text != NULL) {
-        printf ("%s\n", text);
-        fflush (stdout);
-    }
+    mr_notes_take (arg, note);
     return true;
 }
 
@@ -35,7 +30,13 @@ ask (const mr_cli_t *cli, const mr_plan_t *plan, json_t *request, int64_t timeou
 {
     mr_error_t err;
     json_t *answer = NULL;
-    mr_client_ask_t asked = {.request = request, .timeout_ms = timeout_ms, .note = show_note};
+    mr_notes_t notes = {.voice = stdout};
+    mr_client_ask_t asked = {
+        .request = request,
+        .timeout_ms = timeout_ms,
+        .note = show_note,
+        .arg = &notes,
+    };
     int code = mr_client_ask (plan, &asked, &answer, &err);
     const char *text = answer != NULL ? mr_client_text (answer) : err.text;
     if (text[0] != '\0') {

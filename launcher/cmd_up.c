@@ -3,6 +3,7 @@
 #include "launcher/cli.h"
 #include "launcher/client.h"
 #include "launcher/launch.h"
+#include "launcher/notes.h"
 #include "launcher/standing.h"
 #include "launcher/terminal.h"
 #include "launcher/watch.h"
@@ -64,12 +65,7 @@ say (FILE *voice, const char *format, ...)
 static bool
 show_note (void *arg, const json_t *note)
 {
-    const char *what = json_string_value (json_object_get (note, "note"));
-    const char *text = json_string_value (json_object_get (note, "text"));
-    bool shown = what != NULL && strcmp (what, "started") != 0 && strcmp (what, "running") != 0;
-    if (text != NULL && shown) {
-        say (arg, "%s", text);
-    }
+    mr_notes_take (arg, note);
     return !mr_watch_interrupted ();
 }
 
@@ -82,19 +78,22 @@ timeout_of (const up_t *self, int64_t fallback_ms)
 /* Ask the launcher that runs to say when the chain is up. Returns its exit code (err: why it is
  * not 0); INTERRUPTED. */
 static int
-wait_up (const up_t *self, bool *ret_died, mr_error_t *err)
+wait_up (const up_t *self, bool *ret_gone, mr_error_t *err)
 {
     const mr_plan_t *plan = &self->plan;
     int stages = plan->stage_count + 1;
+    json_t *answer = NULL;
+    mr_notes_t notes = {.voice = self->voice, .starting = true};
     mr_client_ask_t ask = {
         .request = json_pack ("{s:s}", "command", "wait"),
         .timeout_ms = timeout_of (self, stages * plan->limits.start_timeout_ms + UP_SPARE_MS),
         .replay = true,
         .note = show_note,
-        .arg = self->voice,
+        .arg = &notes,
     };
-    int code = mr_client_ask (plan, &ask, NULL, err);
-    *ret_died = ask.died;
+    int code = mr_client_ask (plan, &ask, &answer, err);
+    *ret_gone = ask.died || (answer == NULL && code == MR_EXIT_TEMPORARY);
+    json_decref (answer);
     return code;
 }
 
@@ -103,9 +102,9 @@ static int
 wait_own (const up_t *self, mr_launch_t *launch)
 {
     mr_error_t err;
-    bool died = false;
-    int code = wait_up (self, &died, &err);
-    if (died || code == MR_EXIT_TEMPORARY) {
+    bool gone = false;
+    int code = wait_up (self, &gone, &err);
+    if (gone) {
         int ended = mr_launch_ended (launch, ENDED_MS, &err);
         code = ended > 0 ? ended : code;
     }
@@ -156,9 +155,9 @@ join (const up_t *self)
     }
     say (self->voice, "already %s in %s (launcher pid %d)",
          other.phase == MR_PHASE_STARTING ? "starting" : "running", run_dir, (int)other.pid);
-    bool died = false;
-    int code = other.phase == MR_PHASE_STARTING ? wait_up (self, &died, &err) : MR_EXIT_OK;
-    if (died) {
+    bool gone = false;
+    int code = other.phase == MR_PHASE_STARTING ? wait_up (self, &gone, &err) : MR_EXIT_OK;
+    if (gone) {
         return NOBODY;
     }
     return code > 0 ? mr_cli_fail (self->cli, code, "%s", err.text) : code;

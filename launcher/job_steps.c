@@ -28,9 +28,9 @@ say (mr_job_t *job, const char *format, ...)
 static void
 blame (mr_job_t *job, const mr_unit_t *unit)
 {
-    bool config = unit->last_signal == 0 && unit->last_code == MR_EXIT_CONFIG;
-    if (job->code == MR_EXIT_OK || config) {
-        job->code = config ? MR_EXIT_CONFIG : MR_EXIT_FAILED;
+    int code = unit->last_signal == 0 ? unit->last_code : MR_EXIT_FAILED;
+    if (job->code == MR_EXIT_OK || code == MR_EXIT_CONFIG) {
+        job->code = code == MR_EXIT_CONFIG || code == MR_EXIT_TEMPORARY ? code : MR_EXIT_FAILED;
     }
     say (job, "%s does not start: %s", unit->name, unit->reason);
 }
@@ -131,10 +131,10 @@ mr_job_step_up (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster)
         if (settled < end - first) {
             return false;
         }
-        tell_stage (roster, stage, running, end - first);
         if (job->strict && has_given_up (roster)) {
-            break;
+            break; /* the result says why */
         }
+        tell_stage (roster, stage, running, end - first);
         job->position++;
         job->issued = false;
     }

@@ -68,6 +68,7 @@ mr_jobs_add (mr_jobs_t *self, const mr_job_t *job, mr_error_t *err)
         for (int i = self->count - 1; i >= 0; i--) {
             if (self->list[i]->kind != MR_JOB_DOWN) {
                 self->list[i]->code = MR_EXIT_TEMPORARY;
+                self->list[i]->ended = true;
                 snprintf (self->list[i]->text, MR_JOB_TEXT_BYTES, "given up: the chain goes down");
                 finish (self, i);
             } else if (job->now) {

@@ -35,6 +35,7 @@ typedef struct mr_job {
     int position;
     int before; /* SCALE: workers before it; RESTART: the unit's life before it */
     int64_t deadline_ns;
+    bool ended; /* by DOWN, before it was done */
     int code;
     char text[MR_JOB_TEXT_BYTES]; /* what went wrong, or what had to be killed */
 } mr_job_t;

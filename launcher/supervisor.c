@@ -140,7 +140,7 @@ on_job_done (void *arg, const mr_job_t *job)
         self->done = true;
     }
     mr_requests_job_done (&self->requests, job);
-    if (job->kind == MR_JOB_UP && job->code != MR_EXIT_OK && job->code != MR_EXIT_TEMPORARY &&
+    if (job->kind == MR_JOB_UP && job->code != MR_EXIT_OK && !job->ended &&
         !self->requests.adopted) {
         self->exit_code = job->code;
         if (self->args.quiet) { /* for `up`, should the answer not reach it */

@@ -202,11 +202,14 @@ def test_a_second_launcher_exits_75(chain):
 
 
 def test_the_monitors_port_is_taken(chain):
+    with open(chain.config, "a", encoding="utf-8") as out:
+        out.write("[launcher]\nrestart_limit = 2\n")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", chain.port))
         taken.listen()
-        said = chain.millrace("up", "--detach", code=None).stderr
-        assert str(chain.port) in said
+        done = chain.millrace("up", "--detach", code=75)
+    assert done.stdout == "" and len(done.stderr.splitlines()) == 1, done
+    assert "millrace up: monitor does not start" in done.stderr and str(chain.port) in done.stderr
     assert chain.leftovers() == []
     chain.up()
 
