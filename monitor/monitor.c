@@ -39,7 +39,7 @@ typedef struct monitor {
     mr_hub_t *hub;
     mr_http_t *http;
     mr_registry_t *registry;
-    mr_report_t report; /* its times are set by mr_pages' callers */
+    mr_pages_t pages;
     char snapshot_path[PATH_MAX];
     int signal_fd;
     int64_t malformed_logged_ns;
@@ -124,8 +124,9 @@ collect_worker (const mr_worker_info_t *info, void *arg)
 }
 
 static void
-scan_workers (monitor_t *self)
+scan_workers (void *arg)
 {
+    monitor_t *self = arg;
     mr_error_t err = {{0}};
     found_t found = {.workers = NULL};
     mr_status_t status =
@@ -174,7 +175,7 @@ log_figures (monitor_t *self)
 {
     mr_buffer_t line;
     mr_buffer_init (&line, 64 << 10);
-    mr_report_t report = self->report;
+    mr_report_t report = self->pages.report;
     report.mono_ns = mr_clock_mono_ns ();
     report.wall_ns = mr_clock_wall_ns ();
     if (mr_report_line (&report, &line) == MR_OK) {
@@ -275,7 +276,7 @@ open_http (monitor_t *self, mr_error_t *err)
         .address = address,
         .loop = self->loop,
         .routes = mr_pages_routes (),
-        .arg = &self->report,
+        .arg = &self->pages,
     };
     mr_status_t status = mr_http_new (&options, &self->http, err);
     if (status != MR_OK) {
@@ -324,10 +325,15 @@ start (monitor_t *self, mr_error_t *err)
     if (status != MR_OK) {
         return status;
     }
-    self->report = (mr_report_t){
-        .registry = self->registry,
-        .pipeline = pipeline_text (self, "name"),
-        .mono_start_ns = mr_clock_mono_ns (),
+    self->pages = (mr_pages_t){
+        .report =
+            {
+                .registry = self->registry,
+                .pipeline = pipeline_text (self, "name"),
+                .mono_start_ns = mr_clock_mono_ns (),
+            },
+        .look = scan_workers,
+        .arg = self,
     };
     self->zmq = zmq_ctx_new ();
     status = self->zmq != NULL ? mr_loop_new (&self->loop) : MR_SYSTEM;

@@ -8,10 +8,19 @@
 static const mr_report_t *
 report_now (void *arg)
 {
-    mr_report_t *report = arg;
-    report->mono_ns = mr_clock_mono_ns ();
-    report->wall_ns = mr_clock_wall_ns ();
-    return report;
+    mr_pages_t *pages = arg;
+    pages->report.mono_ns = mr_clock_mono_ns ();
+    pages->report.wall_ns = mr_clock_wall_ns ();
+    return &pages->report;
+}
+
+/* The same, of the workers that there are now. */
+static const mr_report_t *
+report_of_workers (void *arg)
+{
+    mr_pages_t *pages = arg;
+    pages->look (pages->arg);
+    return report_now (arg);
 }
 
 static unsigned
@@ -38,7 +47,7 @@ static unsigned
 render_workers (void *arg, const mr_http_request_t *request, mr_buffer_t *body)
 {
     (void)request;
-    return code_of (mr_report_workers (report_now (arg), body));
+    return code_of (mr_report_workers (report_of_workers (arg), body));
 }
 
 static unsigned
@@ -59,7 +68,7 @@ render_health (void *arg, const mr_http_request_t *request, mr_buffer_t *body)
 {
     (void)request;
     bool healthy = false;
-    if (mr_report_health (report_now (arg), body, &healthy) != MR_OK) {
+    if (mr_report_health (report_of_workers (arg), body, &healthy) != MR_OK) {
         return 500;
     }
     return healthy ? 200 : 503;

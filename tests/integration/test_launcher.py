@@ -1,4 +1,6 @@
 """up, down, status, restart, scale: what a person does every day."""
+import http.client
+import json
 import os
 import signal
 import time
@@ -37,6 +39,22 @@ def test_down_drains_along_the_flow(chain):
     order = [said.index(name + " stopped") for name in ("ingest.0", "processor.1", "metrics.0",
                                                         "exporter.0", "monitor")]
     assert order == sorted(order)
+
+
+def missing_stages(chain):
+    """What /healthz says is not there. Fake workers send no events, so others may be silent."""
+    asked = http.client.HTTPConnection("127.0.0.1", chain.port, timeout=30)
+    asked.request("GET", "/healthz")
+    return [reason for reason in json.loads(asked.getresponse().read())["reasons"]
+            if "no worker" in reason]
+
+
+def test_the_monitor_knows_all_workers_as_soon_as_a_command_has_returned(chain):
+    chain.up()
+    assert missing_stages(chain) == []
+    for words in (("exporter",), ("metrics", "--now"), ("ingest",)):
+        chain.millrace("restart", *words)
+        assert missing_stages(chain) == []
 
 
 def test_a_second_up_says_that_it_runs_already(chain):
