@@ -8,21 +8,66 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+/* Records that nobody got because of on_full = drop_oldest: of each exporter, as many as every one
+ * of its sinks for records let go. */
+typedef struct drops {
+    bool seen[MR_WORKER_MAX_SLOTS]; /* the exporter has such a sink */
+    mr_cursor_state_t least[MR_WORKER_MAX_SLOTS];
+} drops_t;
+
+typedef struct reading {
+    json_t *sinks;
+    drops_t drops;
+} reading_t;
+
+static void
+keep_least (drops_t *drops, const mr_tally_sink_t *sink)
+{
+    if (sink->state.input != MR_CURSOR_RECORDS || sink->overtaken) {
+        return;
+    }
+    mr_cursor_state_t *least = &drops->least[sink->slot];
+    if (!drops->seen[sink->slot]) {
+        *least = sink->state;
+    }
+    drops->seen[sink->slot] = true;
+    for (int i = 0; i < MR_CURSOR_DROPS - 1; i++) {
+        uint64_t journal = least->drops[i].journal;
+        uint64_t records = journal != 0 ? mr_cursor_dropped (&sink->state, journal) : 0;
+        if (records < least->drops[i].records) {
+            least->drops[i].records = records;
+        }
+    }
+}
+
+static uint64_t
+dropped_of (const drops_t *drops, uint64_t journal)
+{
+    uint64_t records = 0;
+    for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
+        records += mr_cursor_dropped (&drops->least[slot], journal);
+    }
+    return records;
+}
 
 /* ---- journals ---- */
 
 static json_t *
-journal_of (int slot, const mr_tally_t *tally)
+journal_of (int slot, const mr_tally_t *tally, uint64_t dropped)
 {
     char worker[32];
     char id[17];
     snprintf (worker, sizeof worker, "ingest.%d", slot);
     snprintf (id, sizeof id, "%016" PRIx64, tally->journal);
-    return json_pack ("{s:s,s:s,s:I,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "worker",
+    dropped = dropped < tally->exported ? dropped : tally->exported;
+    return json_pack ("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "worker",
                       worker, "journal", id, "received", (json_int_t)tally->received, "exported",
-                      (json_int_t)tally->exported, "filtered", (json_int_t)tally->filtered, "dead",
-                      (json_int_t)tally->dead, "dropped", 0, "lost", (json_int_t)tally->lost,
-                      "in_flight", (json_int_t)(tally->received - tally->settled_in), "batches",
+                      (json_int_t)(tally->exported - dropped), "filtered",
+                      (json_int_t)tally->filtered, "dead", (json_int_t)tally->dead, "dropped",
+                      (json_int_t)dropped, "lost", (json_int_t)tally->lost, "in_flight",
+                      (json_int_t)(tally->received - tally->settled_in), "batches",
                       (json_int_t)tally->top, "watermark", (json_int_t)tally->watermark,
                       "settled_in", (json_int_t)tally->settled_in, "replayed",
                       (json_int_t)tally->replayed, "duplicates_refused", (json_int_t)tally->refused,
@@ -30,13 +75,14 @@ journal_of (int slot, const mr_tally_t *tally)
 }
 
 static mr_status_t
-read_journals (const char *data_dir, json_t *journals, mr_error_t *err)
+read_journals (const char *data_dir, const drops_t *drops, json_t *journals, mr_error_t *err)
 {
     for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
         mr_tally_t tally;
         mr_status_t status = mr_tally_read (data_dir, slot, &tally, err);
         if (status == MR_OK) {
-            json_array_append_new (journals, journal_of (slot, &tally));
+            json_array_append_new (journals,
+                                   journal_of (slot, &tally, dropped_of (drops, tally.journal)));
         } else if (status != MR_CLOSED) {
             return status;
         }
@@ -49,7 +95,9 @@ read_journals (const char *data_dir, json_t *journals, mr_error_t *err)
 static void
 add_sink (void *arg, const mr_tally_sink_t *sink)
 {
-    json_t *sinks = arg;
+    reading_t *reading = arg;
+    json_t *sinks = reading->sinks;
+    keep_least (&reading->drops, sink);
     char worker[32];
     snprintf (worker, sizeof worker, "exporter.%d", sink->slot);
     json_array_append_new (
@@ -96,12 +144,18 @@ mr_audit_read (const char *data_dir, json_t **ret_audit, mr_error_t *err)
         "received",  "exported", "filtered",           "dead", "dropped", "lost",
         "in_flight", "replayed", "duplicates_refused",
     };
+    reading_t *reading = calloc (1, sizeof *reading);
+    if (reading == NULL) {
+        return mr_error_errno (err, "audit");
+    }
     json_t *journals = json_array ();
     json_t *sinks = json_array ();
-    mr_status_t status = read_journals (data_dir, journals, err);
+    reading->sinks = sinks;
+    mr_status_t status = mr_tally_sinks (data_dir, add_sink, reading, err);
     if (status == MR_OK) {
-        status = mr_tally_sinks (data_dir, add_sink, sinks, err);
+        status = read_journals (data_dir, &reading->drops, journals, err);
     }
+    free (reading);
     if (status != MR_OK) {
         json_decref (journals);
         json_decref (sinks);

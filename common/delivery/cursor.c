@@ -17,15 +17,21 @@
 
 #define CURSOR_MAGIC UINT64_C (0x31524f5352554352) /* "RCURSOR1" */
 
-enum { CURSOR_VERSION = 1, SLOT_BYTES = 512, READ_TRIES = 100 };
+enum {
+    CURSOR_VERSION = 2,
+    SLOT_BYTES = 512,
+    PLAIN_BYTES = 88, /* of the state, without its drops */
+    READ_TRIES = 100,
+};
 
 typedef struct slot {
     uint64_t magic;
     uint64_t version;
     uint64_t number; /* of the commit, from 1 */
-    mr_cursor_state_t state;
+    uint8_t state[PLAIN_BYTES];
     char boot_id[MR_BOOT_ID_BYTES];
-    uint64_t check; /* hash of all before */
+    mr_cursor_drop_t drops[MR_CURSOR_DROPS]; /* since version 2 */
+    uint64_t check;                          /* hash of all before */
 } slot_t;
 
 typedef union cell {
@@ -38,10 +44,12 @@ typedef struct layout {
 } layout_t;
 
 _Static_assert(sizeof (slot_t) <= SLOT_BYTES, "a slot has a fixed size");
+_Static_assert(offsetof (mr_cursor_state_t, drops) == PLAIN_BYTES, "drops come last");
 
 struct mr_cursor {
     layout_t *map;
     slot_t last; /* as committed */
+    mr_cursor_state_t state;
     char boot_id[MR_BOOT_ID_BYTES];
 };
 
@@ -52,11 +60,30 @@ mr_cursor_dir (const char *data_dir, int slot, char *ret_path)
     MR_ASSERT (bytes > 0 && bytes < PATH_MAX); /* the configuration bounds data_dir */
 }
 
+/* What a slot holds; version 1 had no drops, and its check stood in their place.
+ * false: it is not whole, or of another version. */
 static bool
-is_whole (const slot_t *slot)
+read_slot (const slot_t *slot, slot_t *ret_slot)
 {
-    return slot->magic == CURSOR_MAGIC && slot->version == CURSOR_VERSION &&
-           slot->check == mr_hash64 (slot, offsetof (slot_t, check));
+    *ret_slot = *slot;
+    uint64_t check = slot->check;
+    size_t bytes = offsetof (slot_t, check);
+    if (slot->version == 1) {
+        bytes = offsetof (slot_t, drops);
+        memcpy (&check, ret_slot->drops, sizeof check);
+        memset (ret_slot->drops, 0, sizeof ret_slot->drops);
+    }
+    return slot->magic == CURSOR_MAGIC && slot->version >= 1 && slot->version <= CURSOR_VERSION &&
+           check == mr_hash64 (slot, bytes);
+}
+
+static mr_cursor_state_t
+state_of (const slot_t *slot)
+{
+    mr_cursor_state_t state;
+    memcpy (&state, slot->state, PLAIN_BYTES);
+    memcpy (state.drops, slot->drops, sizeof state.drops);
+    return state;
 }
 
 static bool
@@ -70,17 +97,19 @@ is_blank (const layout_t *layout)
 static mr_status_t
 choose (const layout_t *layout, slot_t *ret_slot)
 {
-    const slot_t *best = NULL;
+    bool found = false;
+    slot_t best = {0};
     for (int i = 0; i < 2; i++) {
-        const slot_t *slot = &layout->cells[i].slot;
-        if (is_whole (slot) && (best == NULL || slot->number > best->number)) {
+        slot_t slot;
+        if (read_slot (&layout->cells[i].slot, &slot) && (!found || slot.number > best.number)) {
             best = slot;
+            found = true;
         }
     }
-    if (best == NULL) {
+    if (!found) {
         return is_blank (layout) ? MR_CLOSED : MR_INVALID;
     }
-    *ret_slot = *best;
+    *ret_slot = best;
     return MR_OK;
 }
 
@@ -139,6 +168,7 @@ mr_cursor_open (const char *path, mr_cursor_t **ret_cursor, mr_error_t *err)
         mr_cursor_close (&self);
         return status;
     }
+    self->state = state_of (&self->last);
     *ret_cursor = self;
     return MR_OK;
 }
@@ -159,7 +189,7 @@ mr_cursor_close (mr_cursor_t **self_p)
 const mr_cursor_state_t *
 mr_cursor_state (const mr_cursor_t *self)
 {
-    return &self->last.state;
+    return &self->state;
 }
 
 bool
@@ -176,7 +206,8 @@ mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state)
     slot.magic = CURSOR_MAGIC;
     slot.version = CURSOR_VERSION;
     slot.number = self->last.number + 1;
-    slot.state = *state;
+    memcpy (slot.state, state, PLAIN_BYTES);
+    memcpy (slot.drops, state->drops, sizeof slot.drops);
     memcpy (slot.boot_id, self->boot_id, sizeof slot.boot_id);
     slot.check = mr_hash64 (&slot, offsetof (slot_t, check));
     slot_t *place = &self->map->cells[slot.number % 2].slot;
@@ -188,6 +219,33 @@ mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state)
     memcpy (place, &slot, sizeof slot);
     MR_CRASH_POINT ("cursor.commit.done");
     self->last = slot;
+    self->state = *state;
+}
+
+/* ---- what was let go ---- */
+
+void
+mr_cursor_drop (mr_cursor_state_t *state, uint64_t journal, uint64_t rows)
+{
+    int i = journal != 0 ? 0 : MR_CURSOR_DROPS - 1;
+    while (i < MR_CURSOR_DROPS - 1 && state->drops[i].journal != journal &&
+           state->drops[i].journal != 0) {
+        i++;
+    }
+    state->drops[i].journal = i < MR_CURSOR_DROPS - 1 ? journal : 0;
+    state->drops[i].records += rows;
+    state->dropped += rows;
+}
+
+uint64_t
+mr_cursor_dropped (const mr_cursor_state_t *state, uint64_t journal)
+{
+    for (int i = 0; i < MR_CURSOR_DROPS - 1; i++) {
+        if (state->drops[i].journal == journal) {
+            return state->drops[i].records;
+        }
+    }
+    return 0;
 }
 
 mr_status_t
@@ -211,7 +269,7 @@ mr_cursor_read (const char *path, mr_cursor_state_t *ret_state, mr_error_t *err)
     }
     close (fd);
     if (status == MR_OK) {
-        *ret_state = slot.state;
+        *ret_state = state_of (&slot);
     }
     return status == MR_INVALID ? broken (path, err) : status;
 }

@@ -22,6 +22,14 @@ typedef enum mr_cursor_input {
     MR_CURSOR_DEAD,
 } mr_cursor_input_t;
 
+enum { MR_CURSOR_DROPS = 16 };
+
+/* Records of one journal that were let go by on_full = drop_oldest. */
+typedef struct mr_cursor_drop {
+    uint64_t journal; /* 0 in the last one: of all that found no room, together; else unused */
+    uint64_t records;
+} mr_cursor_drop_t;
+
 typedef struct mr_cursor_state {
     uint64_t spool;    /* id of the spool; 0: the cursor is new */
     uint64_t position; /* all frames below are settled with this sink */
@@ -34,7 +42,14 @@ typedef struct mr_cursor_state {
     uint64_t device;    /* file sinks: where the rows went, and how long that file was then */
     uint64_t inode;
     uint64_t length;
+    mr_cursor_drop_t drops[MR_CURSOR_DROPS]; /* of `dropped`, those with input records */
 } mr_cursor_state_t;
+
+/* Count rows that are let go. journal: of records; 0: they are other rows, or nobody knows. */
+void mr_cursor_drop (mr_cursor_state_t *state, uint64_t journal, uint64_t rows);
+
+/* Records of this journal (not 0) that were let go. */
+uint64_t mr_cursor_dropped (const mr_cursor_state_t *state, uint64_t journal);
 
 /* "DATA/exporter.<slot>.cursors"; ret_path: PATH_MAX bytes. */
 void mr_cursor_dir (const char *data_dir, int slot, char *ret_path);
@@ -52,7 +67,8 @@ bool mr_cursor_same_boot (const mr_cursor_t *self);
 
 void mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state);
 
-/* Read a cursor once, from any process. MR_OK; MR_CLOSED: no such file; MR_INVALID; MR_SYSTEM. */
+/* Read a cursor once, from any process; of this version or the one before. MR_OK; MR_CLOSED: no
+ * such file; MR_INVALID; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_cursor_read (const char *path, mr_cursor_state_t *ret_state,
                                      mr_error_t *err);
 

@@ -45,7 +45,13 @@ count_pending (const char *data_dir, mr_tally_sink_t *sink, uint64_t *ret_end, m
             sink->pending += rows_of (&frames[i], sink->state.input);
         }
     }
-    *ret_end = reader != NULL ? mr_seglog_reader_position (reader) : 0;
+    mr_seglog_reader_stats_t stats = {0};
+    *ret_end = 0;
+    if (reader != NULL) {
+        *ret_end = mr_seglog_reader_position (reader);
+        mr_seglog_reader_stats (reader, &stats);
+    }
+    sink->overtaken = stats.trimmed_bytes > 0;
     mr_seglog_reader_destroy (&reader);
     return status == MR_AGAIN ? MR_OK : status;
 }

@@ -18,6 +18,7 @@ typedef struct mr_tally_sink {
     mr_cursor_state_t state;
     uint64_t pending; /* rows behind the cursor */
     uint64_t spooled; /* rows ever in the spool since the sink began; records and dead letters */
+    bool overtaken;   /* retention did not wait for it: no exporter has it any more */
     bool exact;    /* the spool stood still while it was read, so that the equation was checked */
     bool balanced; /* ... and whether it holds; true when it was not */
 } mr_tally_sink_t;

@@ -233,7 +233,9 @@ mr_pump_give_up (mr_pump_t *self, uint64_t below, mr_error_t *err)
         unsigned count;
         status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
         if (status == MR_OK) {
-            self->state.dropped += due_rows (self, &frame);
+            bool records = self->rows.input == MR_ROWS_RECORDS && frame.type == MR_SEGLOG_DATA;
+            uint64_t journal = records ? frame.words[MR_SPOOL_WORD_JOURNAL] : 0;
+            mr_cursor_drop (&self->state, journal, due_rows (self, &frame));
             self->state.position = frame.next;
         }
     }

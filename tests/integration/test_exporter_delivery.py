@@ -27,12 +27,14 @@ def make_chain(request):
 
     def make(environment=None, **options):
         exporter = options.pop("exporter", "")
+        sink = options.pop("sink", "path = out.jsonl\n")
         chain = Delivery(**options)
         made.append(chain)
         with open(chain.config, encoding="utf-8") as source:
             text = source.read()
         with open(chain.config, "w", encoding="utf-8") as out:
-            out.write(text.replace("[exporter]\n", f"[exporter]\n{exporter}"))
+            out.write(text.replace("[exporter]\n", f"[exporter]\n{exporter}").replace(
+                "path = out.jsonl\n", sink, 1))
         subprocess.run([*chain.command("up", "--detach"), "-c", chain.config],
                        env={**os.environ, **(environment or {})}, check=True, timeout=60,
                        stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
@@ -229,6 +231,33 @@ def test_a_sink_may_drop_the_oldest_and_says_how_many(make):
         found = tally([producer], paths)
         assert (found.doubled(), found.strangers) == ([], [])
         assert len(found.lost()) == second(last)["dropped"]
+
+
+def test_what_the_only_sink_drops_is_dropped_in_the_audits_equation(make):
+    chain = make(exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n",
+                 sink="path = out/out.jsonl\non_full = drop_oldest\n")
+    folder = os.path.join(chain.folder, "out")
+
+    def audit():
+        return json.loads(chain.millrace("audit", "--json").stdout)
+    with chain.producer(pad=3000) as producer:
+        chain.more(producer, 50)
+        os.rename(folder, folder + ".aside")
+        with open(folder, "w", encoding="utf-8"):
+            pass
+        wait_for(lambda: producer.fault or audit()["dropped"] > 0, lambda: chain.complaints())
+        os.remove(folder)
+        producer.finish()
+        wait_for(lambda: (audit()["in_flight"], audit()["pending"]) == (0, 0), audit)
+        chain.kill_and_wait("exporter.0")
+        chain.millrace("down")
+        said = audit()
+        found = tally([producer], glob.glob(f"{folder}*/out.jsonl"))
+    assert (found.doubled(), found.strangers) == ([], [])
+    assert said["dropped"] == len(found.lost()) > 0
+    assert said["exported"] == said["received"] - said["dropped"] == lines_in(
+        glob.glob(f"{folder}*/out.jsonl"))
+    assert said["journals"][0]["dropped"] == said["dropped"] and said["balanced"]
 
 
 def test_files_are_moved_away_while_exporters_die(make, tmp_path):

@@ -1,6 +1,7 @@
 #include "common/delivery/cursor.h"
 
 #include "common/base/crashpoint.h"
+#include "common/base/hash.h"
 #include "tests/support/suite.h"
 
 #include <fcntl.h>
@@ -11,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SLOT_BYTES = 512, SLOT_USED = 160 };
+enum { SLOT_BYTES = 512, SLOT_USED = 416 };
 
 static char path[PATH_MAX];
 
@@ -103,6 +104,60 @@ START_TEST (test_of_a_torn_slot_the_other_counts)
 }
 END_TEST
 
+START_TEST (test_what_was_let_go_is_counted_by_journal)
+{
+    mr_cursor_t *cursor = new_cursor ();
+    mr_cursor_state_t state = {.spool = 7, .position = 1, .delivered = 2};
+    for (uint64_t journal = 1; journal <= MR_CURSOR_DROPS + 3; journal++) {
+        mr_cursor_drop (&state, journal, journal);
+        mr_cursor_drop (&state, journal, 1000);
+    }
+    mr_cursor_drop (&state, 0, 5);
+    mr_cursor_commit (cursor, &state);
+    mr_cursor_close (&cursor);
+    assert_position (1);
+    mr_error_t err;
+    mr_cursor_state_t read;
+    ck_assert_int_eq (mr_cursor_read (path, &read, &err), MR_OK);
+    for (uint64_t journal = 1; journal < MR_CURSOR_DROPS; journal++) {
+        ck_assert_uint_eq (mr_cursor_dropped (&read, journal), journal + 1000);
+    }
+    ck_assert_uint_eq (mr_cursor_dropped (&read, MR_CURSOR_DROPS), 0); /* it found no room */
+    ck_assert_uint_eq (read.drops[MR_CURSOR_DROPS - 1].journal, 0);
+    uint64_t sum = 0;
+    for (int i = 0; i < MR_CURSOR_DROPS; i++) {
+        sum += read.drops[i].records;
+    }
+    ck_assert_uint_eq (sum, read.dropped);
+}
+END_TEST
+
+/* As the first version wrote it: number 3, of spool 7 at position 9. */
+START_TEST (test_a_cursor_of_version_1_is_read_and_goes_on_as_one_of_today)
+{
+    snprintf (path, sizeof path, "%s/old.cursor", mr_test_dir ());
+    uint64_t file[2][SLOT_BYTES / 8] = {{0}};
+    file[1][0] = UINT64_C (0x31524f5352554352);
+    file[1][1] = 1;
+    file[1][2] = 3;
+    file[1][3] = 7;
+    file[1][4] = 9;
+    file[1][6] = 18;
+    file[1][152 / 8] = mr_hash64 (file[1], 152);
+    file[0][0] = file[1][0]; /* the slot before, torn */
+    int fd = open (path, O_RDWR | O_CREAT, 0640);
+    ck_assert_int_eq (write (fd, file, sizeof file), sizeof file);
+    close (fd);
+    assert_position (9);
+    mr_cursor_t *cursor = open_cursor ();
+    commit (cursor, 10);
+    assert_position (10);
+    mr_cursor_close (&cursor);
+    damage (0, 40); /* that commit */
+    assert_position (9);
+}
+END_TEST
+
 START_TEST (test_a_cursor_with_no_whole_slot_is_refused_and_left_as_it_is)
 {
     mr_cursor_t *cursor = new_cursor ();
@@ -165,6 +220,8 @@ main (void)
         test_a_new_cursor_is_of_no_spool,
         test_the_last_commit_is_found_again,
         test_of_a_torn_slot_the_other_counts,
+        test_what_was_let_go_is_counted_by_journal,
+        test_a_cursor_of_version_1_is_read_and_goes_on_as_one_of_today,
         test_a_cursor_with_no_whole_slot_is_refused_and_left_as_it_is,
         test_a_commit_of_another_start_of_the_machine_is_known,
         test_a_crash_while_committing_leaves_this_commit_or_the_one_before,
