@@ -4,9 +4,10 @@
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/delivery/cursor.h"
+#include "common/delivery/sinkpath.h"
+#include "common/record/rows.h"
 #include "common/runtime/worker.h"
 #include "common/wire/jsontext.h"
-#include "stages/exporter/rows.h"
 #include "stages/exporter/sink.h"
 
 #include <inttypes.h>

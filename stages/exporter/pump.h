@@ -7,7 +7,7 @@
 #define MR_STAGES_EXPORTER_PUMP_H
 
 #include "common/base/status.h"
-#include "stages/exporter/rows.h"
+#include "common/record/rows.h"
 #include "stages/exporter/sink.h"
 
 #include <stdatomic.h>

@@ -49,10 +49,6 @@ MR_CHECK mr_status_t mr_sink_file_new (const char *path, mr_sink_t *ret_sink, mr
  * MR_SYSTEM: no memory. */
 MR_CHECK mr_status_t mr_sink_stdout_new (mr_sink_t *ret_sink, mr_error_t *err);
 
-/* The path that exporter `slot` writes: `path` itself for 0, else with ".<slot>" before the
- * extension. ret_path: PATH_MAX bytes. MR_CONFIG: too long. */
-MR_CHECK mr_status_t mr_sink_path (const char *path, int slot, char *ret_path, mr_error_t *err);
-
 /* Whether a file at path could be written or made, without doing so. MR_CONFIG: err says why not.
  */
 MR_CHECK mr_status_t mr_sink_path_check (const char *path, mr_error_t *err);

@@ -1,4 +1,4 @@
-/* Which file an exporter writes, and whether it could. */
+/* Whether an exporter could write a file. */
 #include "stages/exporter/sink.h"
 
 #include <limits.h>
@@ -6,25 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-mr_status_t
-mr_sink_path (const char *path, int slot, char *ret_path, mr_error_t *err)
-{
-    const char *slash = strrchr (path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    const char *dot = strrchr (name, '.');
-    if (dot == NULL || dot == name) {
-        dot = path + strlen (path);
-    }
-    int bytes =
-        slot == 0 ? snprintf (ret_path, PATH_MAX, "%s", path)
-                  : snprintf (ret_path, PATH_MAX, "%.*s.%d%s", (int)(dot - path), path, slot, dot);
-    if (bytes < 0 || bytes >= PATH_MAX) {
-        mr_error_set (err, "the path is too long: %.80s...", path);
-        return MR_CONFIG;
-    }
-    return MR_OK;
-}
 
 /* The directory that would hold the file, or the nearest one above it that exists. */
 static void

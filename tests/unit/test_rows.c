@@ -1,6 +1,6 @@
 #include "common/base/clock.h"
+#include "common/record/rows.h"
 #include "common/wire/dead.h"
-#include "stages/exporter/rows.h"
 #include "tests/support/suite.h"
 
 #include <string.h>

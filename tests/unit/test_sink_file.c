@@ -1,4 +1,6 @@
 #include "stages/exporter/sink.h"
+
+#include "common/delivery/sinkpath.h"
 #include "tests/support/suite.h"
 
 #include <fcntl.h>

@@ -5,12 +5,12 @@
  *
  * Prints `records N` and, of the first batch, what came out, so that a run that did other work than
  * the last one shows. Exit 0; 1: something failed; 64: usage. */
+#include "common/record/rows.h"
 #include "common/record/scan.h"
 #include "common/runtime/config.h"
 #include "common/runtime/stage.h"
 #include "common/wire/batch.h"
 #include "stages/exporter/exporter.h"
-#include "stages/exporter/rows.h"
 #include "stages/exporter/sink.h"
 #include "stages/ingest/intake.h"
 #include "stages/metrics/metrics.h"

@@ -1,4 +1,4 @@
-#include "stages/exporter/rows.h"
+#include "common/record/rows.h"
 
 #include "common/base/clock.h"
 #include "common/wire/dead.h"

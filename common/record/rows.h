@@ -1,7 +1,7 @@
 /* rows: what a sink is given of a batch: its records as they are, those that match, with or without
  * an envelope; or its dead letters. Not thread safe. */
-#ifndef MR_STAGES_EXPORTER_ROWS_H
-#define MR_STAGES_EXPORTER_ROWS_H
+#ifndef MR_COMMON_RECORD_ROWS_H
+#define MR_COMMON_RECORD_ROWS_H
 
 #include "common/base/buffer.h"
 #include "common/base/status.h"
