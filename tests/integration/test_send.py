@@ -218,16 +218,3 @@ def test_a_stdout_sink_needs_the_foreground():
         up.send_signal(signal.SIGINT)
         said = up.communicate(timeout=60)[0]
         assert said.count('{"n":') == 3, said
-
-
-def test_completions_name_every_command(chain):
-    for shell in ("bash", "zsh", "fish"):
-        said = chain.millrace("completion", shell).stdout
-        assert "restart" in said and "--detach" in said
-    script = os.path.join(chain.folder, "complete.bash")
-    with open(script, "w", encoding="utf-8") as out:
-        out.write(chain.millrace("completion", "bash").stdout)
-    words = subprocess.run(
-        ["bash", "-c", f". {script}; COMP_WORDS=(millrace up --d) COMP_CWORD=2; _millrace; "
-                       "echo ${COMPREPLY[*]}"], capture_output=True, text=True, check=True).stdout
-    assert words == "--detach\n"
