@@ -4,6 +4,7 @@
 #include "launcher/cli.h"
 #include "launcher/feed.h"
 #include "launcher/humane.h"
+#include "launcher/probe.h"
 #include "launcher/router.h"
 #include "launcher/terminal.h"
 #include "launcher/watch.h"
@@ -101,7 +102,26 @@ send_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *optio
     if (show->terminal) {
         fprintf (stderr, "\r\033[K");
     }
+    if (status == MR_AGAIN && mr_probe (options->endpoint) == MR_CLOSED) {
+        return mr_cli_fail (cli, MR_EXIT_TIMEOUT, "nobody listens at %s; `millrace up` starts it",
+                            options->endpoint);
+    }
     return mr_cli_fail (cli, status == MR_AGAIN ? MR_EXIT_TIMEOUT : MR_EXIT_FAILED, "%s", err.text);
+}
+
+/* Who waits for something that may never come is told so. */
+static void
+say_what_is_waited_for (const mr_cli_t *cli, const mr_feed_options_t *options)
+{
+    char how_long[48] = "until somebody does";
+    if (mr_probe (options->endpoint) != MR_CLOSED) {
+        return;
+    }
+    if (options->connect_ms > 0) {
+        snprintf (how_long, sizeof how_long, "up to %g s", (double)options->connect_ms / 1000);
+    }
+    (void)mr_cli_fail (cli, 0, "nobody listens at %s; waiting %s (`millrace up` starts the chain)",
+                       options->endpoint, how_long);
 }
 
 int
@@ -114,7 +134,9 @@ mr_cmd_send (mr_cli_t *cli)
         .loop = cli->set[MR_CLI_LOOP],
         .rate = cli->rate,
         .timeout_ms = cli->timeout_ms,
-        .connect_ms = cli->set[MR_CLI_FOLLOW] ? 0 : CONNECT_MS,
+        .connect_ms = cli->timeout_ms > 0       ? cli->timeout_ms
+                      : cli->set[MR_CLI_FOLLOW] ? 0
+                                                : CONNECT_MS,
     };
     if (cli->word_count > 1 && (cli->set[MR_CLI_FOLLOW] || cli->set[MR_CLI_LOOP])) {
         return mr_cli_fail (cli, MR_EXIT_USAGE, "--follow and --loop take one file");
@@ -134,6 +156,7 @@ mr_cmd_send (mr_cli_t *cli)
     mr_feed_counts_t counts = {0};
     show_t show = {.terminal = mr_terminal_is (stderr), .start_ns = mr_clock_mono_ns ()};
     mr_watch_signals ();
+    say_what_is_waited_for (cli, &options);
     int files = cli->word_count > 0 ? cli->word_count : 1;
     for (int i = 0; i < files && code == 0 && !mr_watch_interrupted (); i++) {
         const char *path = cli->word_count > 0 ? cli->words[i] : "-";

@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 import pytest
+from harness import free_port
 from launcherlib import Chain, is_alive, wait_for
 
 
@@ -86,6 +87,28 @@ def test_a_file_that_cannot_be_opened_was_not_sent():
     with Chain(ingest="router = ipc://run/router\n") as chain:
         done = chain.millrace("send", "/nowhere/at/all", code=1)
         assert "/nowhere/at/all" in done.stderr and done.stdout == ""
+
+
+@pytest.mark.parametrize("endpoint", ["ipc://run/router", "tcp://127.0.0.1:{port}"])
+def test_send_says_what_it_waits_for_and_for_how_long(endpoint):
+    endpoint = endpoint.format(port=free_port())
+    with Chain(real=True, ingest=f"router = {endpoint}\n") as chain:
+        path = os.path.join(chain.folder, "in.jsonl")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write('{"n":1}\n')
+        shown = endpoint.replace("ipc://", f"ipc://{chain.folder}/")
+        said = chain.millrace("send", path, "--timeout", "0.5", code=99).stderr.splitlines()
+        assert said == [
+            f"millrace send: nobody listens at {shown}; waiting up to 0.5 s "
+            "(`millrace up` starts the chain)",
+            f"millrace send: nobody listens at {shown}; `millrace up` starts it"]
+        sender = subprocess.Popen(chain.command("send", path, "-c", chain.config), text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        chain.processes.append(sender)
+        assert "waiting up to 30 s" in sender.stderr.readline()
+        chain.up()
+        assert "acknowledged 1," in sender.communicate(timeout=60)[0]
+        assert chain.millrace("send", path).stderr == ""  # with the chain up there is no wait
 
 
 @contextlib.contextmanager
