@@ -27,6 +27,10 @@ typedef enum mr_cli_option {
     MR_CLI_PRODUCER,
     MR_CLI_LINES,
     MR_CLI_YES,
+    MR_CLI_FOR,
+    MR_CLI_KILL,
+    MR_CLI_EVERY,
+    MR_CLI_SEED,
     MR_CLI_OPTIONS,
 } mr_cli_option_t;
 
@@ -100,6 +104,7 @@ int mr_cmd_events (mr_cli_t *cli);
 int mr_cmd_log (mr_cli_t *cli);
 int mr_cmd_logs (mr_cli_t *cli);
 int mr_cmd_check (mr_cli_t *cli);
+int mr_cmd_chaos (mr_cli_t *cli);
 int mr_cmd_completion (mr_cli_t *cli);
 int mr_cmd_version (mr_cli_t *cli);
 int mr_cmd_help (mr_cli_t *cli);

@@ -38,6 +38,11 @@ static const option_row_t rows[MR_CLI_OPTIONS] = {
     [MR_CLI_TO] = {"--to", NULL, "ENDPOINT", "another socket than that of `[ingest] router`"},
     [MR_CLI_PRODUCER] = {"--producer", NULL, "ID",
                          "name under which records are numbered (else made from the file)"},
+    [MR_CLI_FOR] = {"--for", NULL, "TIME", "how long, such as 60s (the default) or 10m"},
+    [MR_CLI_KILL] = {"--kill", NULL, "all|STAGE,...",
+                     "kill workers of these stages and do nothing else (default all: everything)"},
+    [MR_CLI_EVERY] = {"--every", NULL, "TIME", "from one to the next (default 20 to 250 ms)"},
+    [MR_CLI_SEED] = {"--seed", NULL, "N", "what happens in which order (default: a new one)"},
     [MR_CLI_LINES] = {"--lines", "-n", "N", "begin with the last N lines of each log"},
     [MR_CLI_YES] = {"--yes", NULL, NULL, "do it, without a question"},
 };

@@ -36,6 +36,12 @@ mr_watch_interrupted (void)
     return interrupted > 0;
 }
 
+int
+mr_watch_signal_count (void)
+{
+    return interrupted;
+}
+
 typedef struct watcher {
     const mr_config_t *config;
     const mr_plan_t *plan;

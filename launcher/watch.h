@@ -9,6 +9,7 @@
 /* Note SIGINT, SIGTERM and SIGHUP instead of dying of them. */
 void mr_watch_signals (void);
 bool mr_watch_interrupted (void);
+int mr_watch_signal_count (void); /* so many came */
 
 /* Until the launcher is gone or a signal has taken the chain down. Returns the exit code. */
 int mr_watch (mr_cli_t *cli, const mr_config_t *config, const mr_plan_t *plan,
