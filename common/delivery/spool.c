@@ -281,6 +281,19 @@ resolve_held (mr_spool_t *self, bool *ret_released, mr_error_t *err)
     return MR_OK;
 }
 
+void
+mr_spool_words (const mr_batch_t *batch, uint64_t *ret_words)
+{
+    ret_words[MR_SPOOL_WORD_JOURNAL] = batch->journal;
+    ret_words[MR_SPOOL_WORD_SEQ] = batch->seq;
+    ret_words[MR_SPOOL_WORD_EXPORTED] = batch->count;
+    ret_words[MR_SPOOL_WORD_FILTERED] = batch->filtered;
+    ret_words[MR_SPOOL_WORD_DEAD] = batch->dead;
+    ret_words[MR_SPOOL_WORD_ATTEMPT] = batch->attempt;
+    ret_words[MR_SPOOL_WORD_CONFIG] = batch->config_hash;
+    ret_words[MR_SPOOL_WORD_CREATED] = (uint64_t)batch->created_ns;
+}
+
 static mr_status_t
 append (mr_spool_t *self, const mr_spool_offer_t *offer, bool *ret_released, mr_error_t *err)
 {
@@ -288,11 +301,10 @@ append (mr_spool_t *self, const mr_spool_offer_t *offer, bool *ret_released, mr_
     struct iovec iov = {.iov_base = (void *)(uintptr_t)offer->frame, .iov_len = offer->bytes};
     mr_seglog_entry_t entry = {
         .type = MR_SEGLOG_DATA,
-        .words = {batch->journal, batch->seq, batch->count, batch->filtered, batch->dead,
-                  batch->attempt, batch->config_hash, (uint64_t)batch->created_ns},
         .iov = &iov,
         .iov_count = 1,
     };
+    mr_spool_words (batch, entry.words);
     uint64_t position;
     mr_status_t status = mr_seglog_append (self->log, &entry, &position, err);
     bool appended = status == MR_OK;

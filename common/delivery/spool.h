@@ -93,6 +93,9 @@ typedef struct mr_spool_offer {
     const mr_batch_t *batch; /* decoded from it */
 } mr_spool_offer_t;
 
+/* What stands in the frame of a batch beside it: MR_SEGLOG_WORDS of them. */
+void mr_spool_words (const mr_batch_t *batch, uint64_t *ret_words);
+
 /* Take one batch.
  * MR_OK: appended, and its word says DONE; MR_CLOSED: a stale copy, not taken (count it as a
  * refused duplicate); MR_AGAIN: the disk takes nothing now, offer it again, err says why;

@@ -68,3 +68,9 @@ mr_stage_frame (mr_stage_t *self, const void **ret_frame, size_t *ret_bytes)
     *ret_frame = zmq_msg_data (&self->frame);
     *ret_bytes = zmq_msg_size (&self->frame);
 }
+
+mr_share_t *
+mr_stage_share (mr_stage_t *self)
+{
+    return mr_share_new (&self->frame);
+}

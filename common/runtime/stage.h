@@ -15,6 +15,7 @@
 #include "common/runtime/bus.h"
 #include "common/runtime/config.h"
 #include "common/runtime/loop.h"
+#include "common/runtime/share.h"
 #include "common/wire/batch.h"
 #include "common/wire/control.h"
 
@@ -112,6 +113,8 @@ const mr_stage_callbacks_t *mr_stage_callbacks (mr_stage_t *self);
 
 /* The frame of the batch that `handle` was given, as it came in; valid until it returns. */
 void mr_stage_frame (mr_stage_t *self, const void **ret_frame, size_t *ret_bytes);
+/* A holder of it, with which it stays where it is for longer. NULL: no memory. */
+mr_share_t *mr_stage_share (mr_stage_t *self);
 
 /* Whether a batch could be sent now: nothing is pending and some downstream worker has room. */
 bool mr_stage_room (mr_stage_t *self);

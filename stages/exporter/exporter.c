@@ -98,7 +98,6 @@ trim (exporter_t *self)
 static void
 appended (exporter_t *self)
 {
-    mr_outputs_wake (self->outputs);
     if (mr_seglog_end (mr_spool_log (self->spool)) - self->trimmed_at >= self->segment_bytes) {
         trim (self);
     }
@@ -116,6 +115,7 @@ append_rows (void *arg, const mr_spool_metrics_t *rows)
         mr_log_warn ("rows of metrics are left out, the next ones make up for them: %s", err.text);
         return;
     }
+    mr_outputs_wake (self->outputs);
     appended (self);
 }
 
@@ -199,6 +199,7 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
             .stage = stage,
             .spool = self->spool,
             .latency = &self->latency,
+            .limit_bytes = self->limit_bytes,
             .fsync = fsync,
         };
         status = mr_outputs_new (&options, &self->outputs, err);
@@ -239,6 +240,27 @@ accept (exporter_t *self, const mr_stage_callbacks_t *callbacks, const mr_batch_
     return status;
 }
 
+/* What was appended in [from, end) of the spool goes to the sinks by the short way. */
+static void
+hand_on (exporter_t *self, const mr_batch_t *batch, uint64_t from, uint64_t end)
+{
+    const void *data;
+    mr_handed_t handed = {
+        .from = from,
+        .frame = {.position = from, .next = end, .type = MR_SEGLOG_DATA},
+        .batch = *batch,
+        .share = mr_stage_share (self->stage),
+    };
+    mr_spool_words (batch, handed.frame.words);
+    mr_stage_frame (self->stage, &data, &handed.bytes);
+    if (from < end && handed.share != NULL) {
+        mr_outputs_hand (self->outputs, &handed);
+    } else {
+        mr_outputs_wake (self->outputs);
+    }
+    mr_share_release (&handed.share);
+}
+
 static void
 handle (void *arg, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks)
 {
@@ -248,6 +270,7 @@ handle (void *arg, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks)
         callbacks->on_later (callbacks->stage, batch);
         return;
     }
+    uint64_t from = mr_seglog_end (mr_spool_log (self->spool));
     mr_status_t status = accept (self, callbacks, batch);
     if (status == MR_CLOSED) {
         self->refused++;
@@ -270,6 +293,7 @@ handle (void *arg, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks)
         mr_latency_add (&self->latency, (double)(mr_clock_wall_ns () - batch->created_ns) / 1e6);
     }
     callbacks->on_handled (callbacks->stage, batch);
+    hand_on (self, batch, from, end);
     appended (self);
 }
 

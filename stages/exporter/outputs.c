@@ -18,7 +18,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { MAX_OUTPUTS = 64, ON_FULL_DROP = 1 };
+enum { MAX_OUTPUTS = 64, ON_FULL_DROP = 1, LAG_BYTES = 4 << 20 };
 
 /* The store of dead letters; not a name that the configuration allows. */
 #define DEAD_STORE "dead.store"
@@ -37,6 +37,7 @@ struct mr_outputs {
     mr_pump_start_t start;
     char cursors[PATH_MAX];
     bool fsync;
+    uint64_t lag_bytes;
     int event_fd;
     int event_id;
     output_t outputs[MAX_OUTPUTS];
@@ -156,6 +157,7 @@ add (mr_outputs_t *self, const char *name, mr_rows_t *rows, mr_sink_t *sink, mr_
         .start = self->start,
         .key = mr_hash64 (name, strlen (name)),
         .fsync = self->fsync,
+        .lag_bytes = self->lag_bytes,
         .may_drop = output->may_drop,
         .event_fd = self->event_fd,
     };
@@ -243,6 +245,7 @@ mr_outputs_new (const mr_outputs_options_t *options, mr_outputs_t **ret_outputs,
         .stage = options->stage,
         .spool = options->spool,
         .fsync = options->fsync,
+        .lag_bytes = options->limit_bytes / 4 < LAG_BYTES ? options->limit_bytes / 4 : LAG_BYTES,
         .latency = options->latency,
     };
     mr_seglog_t *log = mr_spool_log (self->spool);
@@ -299,6 +302,14 @@ mr_outputs_destroy (mr_outputs_t **self_p)
 }
 
 /* ---- what the exporter asks ---- */
+
+void
+mr_outputs_hand (mr_outputs_t *self, const mr_handed_t *handed)
+{
+    for (int i = 0; i < self->count; i++) {
+        mr_pump_hand (self->outputs[i].pump, handed);
+    }
+}
 
 void
 mr_outputs_wake (mr_outputs_t *self)
@@ -359,6 +370,7 @@ mr_outputs_drained (mr_outputs_t *self, bool given_up)
         if (position >= end) {
             continue;
         }
+        mr_pump_wake (output->pump);
         if (!given_up || !mr_pump_failing (output->pump)) {
             drained = false;
         } else if (!output->given_up) {

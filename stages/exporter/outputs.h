@@ -23,6 +23,7 @@ typedef struct mr_outputs_options {
     mr_stage_t *stage;
     mr_spool_t *spool;
     mr_latency_t *latency; /* times from a batch's making until the first sink of records has it */
+    uint64_t limit_bytes;  /* of the spool, for each sink */
     bool fsync;            /* deliver what survives power loss only */
 } mr_outputs_options_t;
 
@@ -31,6 +32,8 @@ MR_CHECK mr_status_t mr_outputs_new (const mr_outputs_options_t *options,
                                      mr_outputs_t **ret_outputs, mr_error_t *err);
 void mr_outputs_destroy (mr_outputs_t **self_p);
 
+/* This was appended to the spool. */
+void mr_outputs_hand (mr_outputs_t *self, const mr_handed_t *handed);
 /* There is more in the spool. */
 void mr_outputs_wake (mr_outputs_t *self);
 void mr_outputs_reopen (mr_outputs_t *self);

@@ -214,6 +214,7 @@ mr_pump_new (const mr_pump_options_t *options, mr_rows_t *rows, mr_sink_t *sink,
     snprintf (self->spool_dir, sizeof self->spool_dir, "%s", options->spool_dir);
     snprintf (self->cursor_path, sizeof self->cursor_path, "%s", options->cursor_path);
     mr_buffer_init (&self->gather, GATHER_LIMIT);
+    mr_handover_init (&self->handover);
     atomic_store (&self->position, options->start.first);
     mr_status_t status = open_cursor (self, err);
     if (status == MR_OK || status == MR_INVALID) { /* a broken one is this sink's failure alone */
@@ -247,11 +248,28 @@ mr_pump_destroy (mr_pump_t **self_p)
     mr_seglog_reader_destroy (&self->reader);
     mr_cursor_close (&self->cursor);
     mr_rows_release (&self->rows);
+    mr_handover_release (&self->handover);
     mr_buffer_release (&self->gather);
     pthread_cond_destroy (&self->cond);
     pthread_mutex_destroy (&self->lock);
     free (self);
     *self_p = NULL;
+}
+
+void
+mr_pump_hand (mr_pump_t *self, const mr_handed_t *handed)
+{
+    mr_handed_t one = *handed;
+    bool due = mr_pump_due_rows (self, &one.frame) > 0;
+    if (!due) {
+        one.share = NULL;
+        self->passed_over += one.frame.next - one.from;
+    }
+    bool here = mr_handover_give (&self->handover, &one);
+    if (due || !here || self->passed_over >= self->options.lag_bytes) {
+        self->passed_over = 0;
+        mr_pump_notify (self);
+    }
 }
 
 void

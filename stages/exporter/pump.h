@@ -8,6 +8,7 @@
 
 #include "common/base/status.h"
 #include "common/record/rows.h"
+#include "stages/exporter/handover.h"
 #include "stages/exporter/sink.h"
 
 #include <stdatomic.h>
@@ -31,10 +32,11 @@ typedef struct mr_pump_options {
     const char *spool_dir;   /* copied */
     const char *cursor_path; /* copied */
     mr_pump_start_t start;
-    uint64_t key;  /* MR_SPOOL_WORD_SINK of metrics frames for this sink */
-    bool fsync;    /* read what is synced only; sync the sink before each commit */
-    bool may_drop; /* mr_pump_drop may be called */
-    int event_fd;  /* an eventfd that is written when there is something to take; borrowed */
+    uint64_t key;       /* MR_SPOOL_WORD_SINK of metrics frames for this sink */
+    bool fsync;         /* read what is synced only; sync the sink before each commit */
+    bool may_drop;      /* mr_pump_drop may be called */
+    uint64_t lag_bytes; /* of the spool, of which nothing is due: it need not be woken for less */
+    int event_fd;       /* an eventfd that is written when there is something to take; borrowed */
 } mr_pump_options_t;
 
 /* rows and sink belong to the pump from now on, also on failure.
@@ -45,6 +47,10 @@ MR_CHECK mr_status_t mr_pump_new (const mr_pump_options_t *options, mr_rows_t *r
 /* Stop within a moment (a system call that hangs apart) and free it. What is not delivered stays in
  * the spool. */
 void mr_pump_destroy (mr_pump_t **self_p);
+
+/* This was appended to the spool: take it from memory, if there is room for it to wait. A frame of
+ * which nothing is due to the sink is only noted; the sink is woken for it now and then. */
+void mr_pump_hand (mr_pump_t *self, const mr_handed_t *handed);
 
 void mr_pump_wake (mr_pump_t *self);   /* there is more in the spool */
 void mr_pump_reopen (mr_pump_t *self); /* SIGHUP */

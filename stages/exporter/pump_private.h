@@ -19,6 +19,8 @@ struct mr_pump {
     char cursor_path[PATH_MAX];
     mr_rows_t rows;
     mr_sink_t sink;
+    mr_handover_t handover;
+    uint64_t passed_over; /* bytes handed on of which nothing was due, since it was last woken */
 
     /* The thread's own. */
     mr_seglog_reader_t *reader;
@@ -59,6 +61,8 @@ void mr_pump_fail (mr_pump_t *self, const char *text);
 void mr_pump_recover (mr_pump_t *self);
 
 /* pump_round.c */
+/* Rows that are due of this frame, as the exporter counted them. */
+uint64_t mr_pump_due_rows (const mr_pump_t *self, const mr_seglog_frame_t *frame);
 /* MR_OK; MR_AGAIN: the spool is at its end; MR_SYSTEM: start over, err says why. */
 MR_CHECK mr_status_t mr_pump_round (mr_pump_t *self, mr_error_t *err);
 /* Move on to `below`, counting the rows on the way; position and count are one commit. */

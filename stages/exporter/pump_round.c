@@ -23,6 +23,8 @@ typedef struct round {
     uint64_t rows;
     int64_t created_ns; /* of the last batch; 0: none */
     mr_cursor_state_t state;
+    mr_share_t *held[FRAMES_AT_ONCE]; /* frames that the pieces point into */
+    int held_count;
 } round_t;
 
 void
@@ -74,9 +76,8 @@ add_rows (mr_pump_t *self, round_t *round, const char *lines, size_t bytes)
     return MR_OK;
 }
 
-/* Rows that are due of this frame, as the exporter counted them. */
-static uint64_t
-due_rows (const mr_pump_t *self, const mr_seglog_frame_t *frame)
+uint64_t
+mr_pump_due_rows (const mr_pump_t *self, const mr_seglog_frame_t *frame)
 {
     bool is_data = frame->type == MR_SEGLOG_DATA;
     switch (self->rows.input) {
@@ -93,68 +94,110 @@ due_rows (const mr_pump_t *self, const mr_seglog_frame_t *frame)
     return 0;
 }
 
+typedef struct lines {
+    const char *text;
+    size_t bytes;
+    uint32_t count;
+} lines_t;
+
+/* known: the frame's batch, if it is at hand. */
 static mr_status_t
-make_rows (mr_pump_t *self, const mr_seglog_frame_t *frame, const char **ret_lines,
-           size_t *ret_bytes, uint32_t *ret_count)
+make_rows (mr_pump_t *self, const mr_seglog_frame_t *frame, const mr_batch_t *known,
+           lines_t *ret_lines)
 {
     if (self->rows.input == MR_ROWS_METRICS) {
         mr_buffer_t lines = {.data = (char *)(uintptr_t)frame->payload,
                              .size = frame->payload_bytes};
-        return mr_rows_select (&self->rows, &lines, ret_lines, ret_bytes, ret_count);
+        return mr_rows_select (&self->rows, &lines, &ret_lines->text, &ret_lines->bytes,
+                               &ret_lines->count);
     }
     mr_batch_t batch;
     mr_error_t err;
-    mr_status_t status = mr_batch_decode (frame->payload, frame->payload_bytes, &batch, &err);
+    mr_status_t status = MR_OK;
+    if (known == NULL) {
+        status = mr_batch_decode (frame->payload, frame->payload_bytes, &batch, &err);
+        known = &batch;
+    }
     if (status == MR_OK) {
-        status = mr_rows_make (&self->rows, &batch, ret_lines, ret_bytes, ret_count);
+        status = mr_rows_make (&self->rows, known, &ret_lines->text, &ret_lines->bytes,
+                               &ret_lines->count);
     }
     return status;
 }
 
 static mr_status_t
-add_frame (mr_pump_t *self, round_t *round, const mr_seglog_frame_t *frame)
+add_frame (mr_pump_t *self, round_t *round, const mr_seglog_frame_t *frame, const mr_batch_t *known)
 {
-    const char *lines = NULL;
-    size_t bytes = 0;
-    uint32_t count = 0;
-    uint64_t due = due_rows (self, frame);
-    mr_status_t status = due > 0 ? make_rows (self, frame, &lines, &bytes, &count) : MR_OK;
+    lines_t lines = {.text = NULL};
+    uint64_t due = mr_pump_due_rows (self, frame);
+    mr_status_t status = due > 0 ? make_rows (self, frame, known, &lines) : MR_OK;
     if (status == MR_SYSTEM) {
         return status;
     }
-    if (status != MR_OK || count > due) { /* whole, but not a batch that we understand */
+    round->state.position = frame->next;
+    if (status != MR_OK || lines.count > due) { /* whole, but not a batch that we understand */
         mr_log_error ("sink %s: the frame at %" PRIu64 " of the spool is broken: %" PRIu64
                       " rows rejected",
                       self->name, frame->position, due);
         round->state.rejected += due;
         return MR_OK;
     }
-    round->state.delivered += count;
-    round->state.unmatched += due - count;
-    round->rows += count;
-    if (frame->type == MR_SEGLOG_DATA && count > 0) {
+    round->state.delivered += lines.count;
+    round->state.unmatched += due - lines.count;
+    round->rows += lines.count;
+    if (frame->type == MR_SEGLOG_DATA && lines.count > 0) {
         round->created_ns = (int64_t)frame->words[MR_SPOOL_WORD_CREATED];
     }
-    return add_rows (self, round, lines, bytes);
+    return add_rows (self, round, lines.text, lines.bytes);
+}
+
+/* What the exporter's thread handed on, as far as it follows. MR_AGAIN: nothing does. */
+static mr_status_t
+gather_handed (mr_pump_t *self, round_t *round)
+{
+    uint64_t end = mr_seglog_reader_end (self->reader);
+    mr_handed_t handed;
+    mr_status_t status = MR_AGAIN;
+    while ((status == MR_OK || status == MR_AGAIN) && round->held_count < FRAMES_AT_ONCE &&
+           round->bytes < BYTES_AT_ONCE &&
+           mr_handover_take (&self->handover, round->state.position, end, &handed)) {
+        round->held[round->held_count++] = handed.share;
+        status = add_frame (self, round, &handed.frame, &handed.batch);
+    }
+    return status;
+}
+
+static mr_status_t
+gather_spool (mr_pump_t *self, round_t *round, mr_error_t *err)
+{
+    mr_seglog_frame_t frames[FRAMES_AT_ONCE];
+    unsigned count = 0;
+    if (mr_seglog_reader_position (self->reader) < round->state.position) {
+        mr_seglog_reader_seek (self->reader, round->state.position);
+    }
+    mr_status_t status = mr_seglog_reader_next (self->reader, frames, FRAMES_AT_ONCE, &count, err);
+    for (unsigned i = 0; i < count && status == MR_OK && round->bytes < BYTES_AT_ONCE; i++) {
+        status = add_frame (self, round, &frames[i], NULL);
+        if (status != MR_OK) {
+            mr_error_set (err, "no memory for its rows");
+        }
+    }
+    if (status == MR_OK && mr_seglog_reader_position (self->reader) != round->state.position) {
+        mr_seglog_reader_seek (self->reader, round->state.position);
+    }
+    return status;
 }
 
 static mr_status_t
 gather (mr_pump_t *self, round_t *round, mr_error_t *err)
 {
-    mr_seglog_frame_t frames[FRAMES_AT_ONCE];
-    unsigned count = 0;
-    mr_status_t status = mr_seglog_reader_next (self->reader, frames, FRAMES_AT_ONCE, &count, err);
     mr_buffer_clear (&self->gather);
     round->state = self->state;
-    for (unsigned i = 0; i < count && status == MR_OK && round->bytes < BYTES_AT_ONCE; i++) {
-        status = add_frame (self, round, &frames[i]);
-        if (status != MR_OK) {
-            mr_error_set (err, "no memory for its rows");
-        }
-        round->state.position = frames[i].next;
-    }
-    if (status == MR_OK && mr_seglog_reader_position (self->reader) != round->state.position) {
-        mr_seglog_reader_seek (self->reader, round->state.position);
+    mr_status_t status = gather_handed (self, round);
+    if (status == MR_AGAIN) {
+        status = gather_spool (self, round, err);
+    } else if (status != MR_OK) {
+        mr_error_set (err, "no memory for its rows");
     }
     for (int i = 0; i < round->count; i++) {
         if (round->gathered[i]) {
@@ -190,6 +233,25 @@ pass_over (mr_pump_t *self)
     }
 }
 
+static mr_status_t
+deliver (mr_pump_t *self, round_t *round, mr_error_t *err)
+{
+    mr_status_t status = MR_OK;
+    if (round->count > 0) {
+        status = self->sink.write (self->sink.self, round->iov, round->count, err);
+        if (status == MR_OK && self->options.fsync && self->sink.sync != NULL) {
+            status = self->sink.sync (self->sink.self, err);
+        }
+    }
+    if (status != MR_OK) {
+        return MR_SYSTEM;
+    }
+    self->state = round->state;
+    mr_pump_commit (self);
+    mr_pump_recover (self);
+    return MR_OK;
+}
+
 mr_status_t
 mr_pump_round (mr_pump_t *self, mr_error_t *err)
 {
@@ -198,24 +260,16 @@ mr_pump_round (mr_pump_t *self, mr_error_t *err)
     mr_status_t status = gather (self, &round, err);
     if (status == MR_AGAIN) {
         pass_over (self);
+    } else if (status == MR_OK) {
+        status = deliver (self, &round, err);
     }
-    if (status != MR_OK) {
-        return status;
+    for (int i = 0; i < round.held_count; i++) {
+        mr_share_release (&round.held[i]);
     }
-    if (round.count > 0) {
-        status = self->sink.write (self->sink.self, round.iov, round.count, err);
-        if (status == MR_OK && self->options.fsync && self->sink.sync != NULL) {
-            status = self->sink.sync (self->sink.self, err);
-        }
+    if (status == MR_OK) {
+        tell_delivered (self, &round, began_ns);
     }
-    if (status != MR_OK) {
-        return MR_SYSTEM;
-    }
-    self->state = round.state;
-    mr_pump_commit (self);
-    mr_pump_recover (self);
-    tell_delivered (self, &round, began_ns);
-    return MR_OK;
+    return status;
 }
 
 /* ---- giving up what is due ---- */
@@ -235,7 +289,7 @@ mr_pump_give_up (mr_pump_t *self, uint64_t below, mr_error_t *err)
         if (status == MR_OK) {
             bool records = self->rows.input == MR_ROWS_RECORDS && frame.type == MR_SEGLOG_DATA;
             uint64_t journal = records ? frame.words[MR_SPOOL_WORD_JOURNAL] : 0;
-            mr_cursor_drop (&self->state, journal, due_rows (self, &frame));
+            mr_cursor_drop (&self->state, journal, mr_pump_due_rows (self, &frame));
             self->state.position = frame.next;
         }
     }

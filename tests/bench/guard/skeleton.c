@@ -212,6 +212,14 @@ mr_stage_frame (mr_stage_t *self, const void **ret_frame, size_t *ret_bytes)
     *ret_bytes = self->bytes;
 }
 
+/* Frames here belong to the guard: the sinks read them from the spool. */
+mr_share_t *
+mr_stage_share (mr_stage_t *self)
+{
+    (void)self;
+    return NULL;
+}
+
 bool
 mr_stage_room (mr_stage_t *self)
 {
