@@ -43,7 +43,7 @@ enum {
 typedef struct mr_seglog_options {
     const char *dir;        /* made when missing (not its parent) */
     uint16_t kind;          /* what is in it, 1 .. 65535, e.g. journal or spool; checked at open */
-    bool read_only;         /* look at it, change nothing; append, trim, sync are then bugs */
+    bool read_only;         /* look at it, change nothing; append and trim are then bugs */
     uint64_t id;            /* 0: take what is there; else an existing log must have this id */
     uint64_t segment_bytes; /* begin a new segment beyond this; 16 MiB is a good size */
     uint32_t max_payload_bytes; /* 1 .. MR_SEGLOG_PAYLOAD_MAX */
@@ -135,8 +135,8 @@ MR_CHECK mr_status_t mr_seglog_mend (mr_seglog_t *self, mr_error_t *err);
 MR_CHECK mr_status_t mr_seglog_roll (mr_seglog_t *self, mr_error_t *err);
 
 /* Make everything appended before the call durable, file names too. Appends may go on meanwhile.
- * Returns MR_OK; MR_AGAIN: nothing more is durable than before; later calls write the bytes again.
- */
+ * Of a read-only log: what lies there now; nobody else hears of it. Returns MR_OK; MR_AGAIN:
+ * nothing more is durable than before; later calls write the bytes again. */
 MR_CHECK mr_status_t mr_seglog_sync (mr_seglog_t *self, mr_error_t *err);
 uint64_t mr_seglog_synced (const mr_seglog_t *self);
 

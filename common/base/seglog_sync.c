@@ -77,7 +77,7 @@ sync_all (mr_seglog_t *self, uint64_t from, uint64_t end)
     MR_CRASH_POINT ("seglog.sync.data");
     if (atomic_exchange (&self->dir_dirty, false)) {
         /* head too: it names the log should a lone segment's header be damaged. */
-        if (ops->sync_data (ops->context, self->head_fd) != 0 ||
+        if ((self->head_fd >= 0 && ops->sync_data (ops->context, self->head_fd) != 0) ||
             ops->sync_dir (ops->context, self->dir) != 0) {
             atomic_store (&self->dir_dirty, true);
             return -1;
@@ -111,7 +111,6 @@ sync_locked (mr_seglog_t *self, mr_error_t *err)
 mr_status_t
 mr_seglog_sync (mr_seglog_t *self, mr_error_t *err)
 {
-    MR_ASSERT (!self->options.read_only);
     pthread_mutex_lock (&self->lock);
     mr_status_t status = sync_locked (self, err);
     pthread_mutex_unlock (&self->lock);

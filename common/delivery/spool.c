@@ -21,13 +21,18 @@ struct mr_spool {
     mr_seglog_t *log;
     mr_spool_sum_t sums[MR_SPOOL_SUMS_MAX];
     uint32_t sum_count;
-    /* A claim that could be neither honoured nor given back yet. window NULL: none. */
+    /* A claim that could not be honoured and waits for the log to be mended. window NULL: none. */
     struct {
         mr_window_t *window;
         uint64_t seq;
-        bool appended; /* it waits for the disk's word; else for the log to be mended */
-        uint64_t words[MR_SEGLOG_WORDS];
     } held;
+    /* With fsync: appended, in this order, and not yet durable. They are the last frames of the
+     * log, so that settling finds them (rule 8). */
+    struct {
+        mr_window_t *window;
+        uint64_t seq;
+    } waiting[MR_SPOOL_KEEP];
+    unsigned waiting_count;
 };
 
 void
@@ -157,6 +162,9 @@ mr_spool_open (const mr_spool_options_t *options, mr_spool_t **ret_spool, mr_err
     if (status == MR_OK) {
         status = read_sums (self, err);
     }
+    if (status == MR_OK && self->fsync) { /* settling stores DONE for what lies here */
+        status = mr_seglog_sync (self->log, err);
+    }
     if (status != MR_OK) {
         mr_spool_close (&self);
         return status;
@@ -220,30 +228,34 @@ mr_spool_settle (mr_spool_t *self, mr_window_t *window)
 }
 
 mr_status_t
-mr_spool_settle_dead (const char *data_dir, int slot, mr_window_t *window, unsigned *ret_freed,
+mr_spool_settle_dead (const mr_spool_options_t *options, mr_window_t *window, unsigned *ret_freed,
                       mr_error_t *err)
 {
     char dir[PATH_MAX];
-    mr_spool_path (data_dir, slot, dir);
+    mr_spool_path (options->data_dir, options->slot, dir);
     int fd = -1;
     mr_status_t status = mr_dirlock_take (dir, 0, &fd, err);
     if (status != MR_OK) {
         return status;
     }
-    mr_seglog_options_t options = log_options (dir);
-    options.segment_bytes = MR_SEGLOG_SEGMENT_MIN;
-    options.read_only = true;
+    uint8_t slot = (uint8_t)options->slot;
+    mr_seglog_options_t log_of_dead = log_options (dir);
+    log_of_dead.segment_bytes = MR_SEGLOG_SEGMENT_MIN;
+    log_of_dead.read_only = true;
     mr_seglog_t *log = NULL;
-    status = mr_seglog_open (&options, &log, err);
+    status = mr_seglog_open (&log_of_dead, &log, err);
+    if (status == MR_OK && options->fsync) {
+        status = mr_seglog_sync (log, err);
+    }
     if (status == MR_OK) {
-        *ret_freed = settle (log, (uint8_t)slot, window);
-        mr_seglog_close (&log);
+        *ret_freed = settle (log, slot, window);
     } else if (status == MR_CLOSED) { /* it died before it made a log: it appended nothing */
-        settling_t settling = {.window = window, .slot = (uint8_t)slot};
-        mr_window_each_claimed (window, (uint8_t)slot, settle_word, &settling);
+        settling_t settling = {.window = window, .slot = slot};
+        mr_window_each_claimed (window, slot, settle_word, &settling);
         *ret_freed = settling.freed;
         status = MR_OK;
     }
+    mr_seglog_close (&log);
     mr_dirlock_release (fd);
     return status;
 }
@@ -251,34 +263,26 @@ mr_spool_settle_dead (const char *data_dir, int slot, mr_window_t *window, unsig
 /* ---- taking a batch ---- */
 
 static void
-finish (mr_spool_t *self, mr_window_t *window, const uint64_t *words)
+finish (mr_spool_t *self, mr_window_t *window, uint64_t seq)
 {
-    add_frame (self, words);
-    MR_CRASH_POINT ("spool.accept.appended");
-    mr_window_done (window, words[MR_SPOOL_WORD_SEQ], self->slot);
+    mr_window_done (window, seq, self->slot);
     MR_CRASH_POINT ("spool.accept.done");
 }
 
-/* Decide about the claim that is held, if there is one. MR_OK: none is any more. */
+/* Give back the claim that is held, if there is one. MR_OK: none is any more. */
 static mr_status_t
 resolve_held (mr_spool_t *self, bool *ret_released, mr_error_t *err)
 {
     if (self->held.window == NULL) {
         return MR_OK;
     }
-    mr_status_t status =
-        self->held.appended ? mr_seglog_sync (self->log, err) : mr_seglog_mend (self->log, err);
-    if (status != MR_OK) {
-        return status;
-    }
-    if (self->held.appended) {
-        finish (self, self->held.window, self->held.words);
-    } else {
+    mr_status_t status = mr_seglog_mend (self->log, err);
+    if (status == MR_OK) {
         mr_window_release (self->held.window, self->held.seq, self->slot);
+        self->held.window = NULL;
         *ret_released = true;
     }
-    self->held.window = NULL;
-    return MR_OK;
+    return status;
 }
 
 void
@@ -307,23 +311,22 @@ append (mr_spool_t *self, const mr_spool_offer_t *offer, bool *ret_released, mr_
     mr_spool_words (batch, entry.words);
     uint64_t position;
     mr_status_t status = mr_seglog_append (self->log, &entry, &position, err);
-    bool appended = status == MR_OK;
-    if (appended && self->fsync) {
-        status = mr_seglog_sync (self->log, err);
-    }
-    if (status == MR_OK) {
-        finish (self, offer->window, entry.words);
-        return MR_OK;
-    }
-    self->held.window = offer->window;
-    self->held.seq = batch->seq;
-    self->held.appended = appended;
-    memcpy (self->held.words, entry.words, sizeof entry.words);
-    if (!appended) {
+    if (status != MR_OK) {
+        self->held.window = offer->window;
+        self->held.seq = batch->seq;
         mr_error_t ignored; /* err keeps the first cause */
         (void)!resolve_held (self, ret_released, &ignored);
+        return status == MR_INVALID ? MR_SYSTEM : status;
     }
-    return status == MR_INVALID ? MR_SYSTEM : status;
+    add_frame (self, entry.words);
+    MR_CRASH_POINT ("spool.accept.appended");
+    if (self->fsync) {
+        self->waiting[self->waiting_count].window = offer->window;
+        self->waiting[self->waiting_count++].seq = batch->seq;
+    } else {
+        finish (self, offer->window, batch->seq);
+    }
+    return MR_OK;
 }
 
 mr_status_t
@@ -332,10 +335,9 @@ mr_spool_accept (mr_spool_t *self, const mr_spool_offer_t *offer, bool *ret_rele
 {
     const mr_batch_t *batch = offer->batch;
     *ret_released = false;
-    bool again =
-        self->held.window == offer->window && self->held.seq == batch->seq && self->held.appended;
+    MR_ASSERT (self->waiting_count < MR_SPOOL_KEEP);
     mr_status_t status = resolve_held (self, ret_released, err);
-    if (status != MR_OK || again) {
+    if (status != MR_OK) {
         return status;
     }
     mr_window_word_t word = mr_window_load (offer->window, batch->seq);
@@ -355,10 +357,30 @@ mr_spool_accept (mr_spool_t *self, const mr_spool_offer_t *offer, bool *ret_rele
     return append (self, offer, ret_released, err);
 }
 
+unsigned
+mr_spool_waiting (const mr_spool_t *self)
+{
+    return self->waiting_count;
+}
+
+mr_status_t
+mr_spool_commit (mr_spool_t *self, mr_error_t *err)
+{
+    mr_status_t status = self->fsync ? mr_seglog_sync (self->log, err) : MR_OK;
+    if (status != MR_OK) {
+        return status;
+    }
+    for (unsigned i = 0; i < self->waiting_count; i++) {
+        finish (self, self->waiting[i].window, self->waiting[i].seq);
+    }
+    self->waiting_count = 0;
+    return MR_OK;
+}
+
 bool
 mr_spool_is_holding (const mr_spool_t *self)
 {
-    return self->held.window != NULL;
+    return self->held.window != NULL || self->waiting_count > 0;
 }
 
 mr_status_t

@@ -75,7 +75,7 @@ typedef struct mr_spool_options {
     const mr_file_ops_t *ops; /* of the log; NULL: the real file system */
 } mr_spool_options_t;
 
-/* Take the lock, cut the torn tail, read the sums.
+/* Take the lock, cut the torn tail, read the sums; with fsync, make what is there durable.
  * MR_OK; MR_AGAIN: the lock is held, or the disk takes no data now; MR_CONFIG; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_spool_open (const mr_spool_options_t *options, mr_spool_t **ret_spool,
                                     mr_error_t *err);
@@ -96,15 +96,22 @@ typedef struct mr_spool_offer {
 /* What stands in the frame of a batch beside it: MR_SEGLOG_WORDS of them. */
 void mr_spool_words (const mr_batch_t *batch, uint64_t *ret_words);
 
-/* Take one batch.
- * MR_OK: appended, and its word says DONE; MR_CLOSED: a stale copy, not taken (count it as a
- * refused duplicate); MR_AGAIN: the disk takes nothing now, offer it again, err says why;
- * MR_SYSTEM: as AGAIN, and the spool is in doubt, which the next call mends first. ret_released  a
- * claim was given back: tell ingest */
+/* Take one batch. With fsync at most MR_SPOOL_KEEP may wait for mr_spool_commit: ask first.
+ * MR_OK: appended, and its word says DONE (with fsync: CLAIMED, until it is committed); MR_CLOSED:
+ * a stale copy, not taken (count it as a refused duplicate); MR_AGAIN: the disk takes nothing now,
+ * offer it again, err says why; MR_SYSTEM: as AGAIN, and the spool is in doubt, which the next call
+ * mends first. ret_released  a claim was given back: tell ingest */
 MR_CHECK mr_status_t mr_spool_accept (mr_spool_t *self, const mr_spool_offer_t *offer,
                                       bool *ret_released, mr_error_t *err);
 
-/* Whether a claim could be neither honoured nor given back yet; its window must stay open. */
+/* Batches that are taken and wait for the disk; always 0 without fsync. */
+unsigned mr_spool_waiting (const mr_spool_t *self);
+
+/* With fsync: make everything durable, then store DONE for all batches that wait. Without: nothing.
+ * MR_OK; MR_AGAIN: the disk refuses; they go on waiting. */
+MR_CHECK mr_status_t mr_spool_commit (mr_spool_t *self, mr_error_t *err);
+
+/* Whether a claim is neither honoured nor given back yet; its window must stay open. */
 bool mr_spool_is_holding (const mr_spool_t *self);
 
 /* Rows that the exporter made itself. */
@@ -127,9 +134,11 @@ const char *mr_spool_dir (const mr_spool_t *self);
 const mr_spool_sum_t *mr_spool_sums (const mr_spool_t *self, uint32_t *ret_count);
 
 /* Settle for an exporter that is dead: what it has claimed in this window.
+ *   options    data_dir, slot, fsync: what is found is made durable before it is DONE
  *   ret_freed  words that are SENT again
- * MR_OK; MR_AGAIN: its lock is held, so it lives or another settles; MR_SYSTEM. */
-MR_CHECK mr_status_t mr_spool_settle_dead (const char *data_dir, int slot, mr_window_t *window,
+ * MR_OK; MR_AGAIN: its lock is held, so it lives or another settles, or the disk refuses;
+ * MR_SYSTEM. */
+MR_CHECK mr_status_t mr_spool_settle_dead (const mr_spool_options_t *options, mr_window_t *window,
                                            unsigned *ret_freed, mr_error_t *err);
 
 #endif

@@ -32,9 +32,11 @@ enum { MR_STAGE_LATER_MS = 200 };
 typedef struct mr_stage_callbacks {
     mr_stage_t *stage;
     /* Pass the batch on: to the next stage, or, from the last, as done to the ingest that made it.
-     * Call exactly one of on_handled, on_refused and on_later for each batch handled. The batch's
-     * memory is copied or forwarded. */
+     * Call exactly one of on_handled, on_taken, on_refused and on_later for each batch handled. The
+     * batch's memory is copied or forwarded. */
     void (*on_handled) (mr_stage_t *stage, const mr_batch_t *batch);
+    /* The last stage has it, but it is not settled yet: mr_stage_settled follows. */
+    void (*on_taken) (mr_stage_t *stage, const mr_batch_t *batch);
     /* It goes nowhere: somebody has it already. */
     void (*on_refused) (mr_stage_t *stage, const mr_batch_t *batch);
     /* Not now: the skeleton keeps the frame, reads nothing more, and hands the batch to `handle`
@@ -60,6 +62,9 @@ typedef struct mr_stage_ops {
 
     /* One batch; NULL for a source, which calls mr_stage_send itself. */
     void (*handle) (void *self, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks);
+
+    /* All that could be read at once was handled: a few batches. May be NULL. */
+    void (*turn_over) (void *self);
 
     /* A control message came in (sources only). May be NULL. */
     void (*control) (
@@ -123,6 +128,9 @@ bool mr_stage_room (mr_stage_t *self);
  * untouched; `resume` of mr_stage_when_room is called once there may be room again. */
 MR_CHECK mr_status_t mr_stage_send (mr_stage_t *self, void *msg);
 void mr_stage_when_room (mr_stage_t *self, void (*resume) (void *arg), void *arg);
+
+/* The last stage: a batch that was taken is settled. Of the batch: identity, origin, counts. */
+void mr_stage_settled (mr_stage_t *self, const mr_batch_t *batch);
 
 /* Tell all sources that batches may have been lost below them. */
 void mr_stage_notify_loss (mr_stage_t *self);

@@ -69,8 +69,8 @@ pass_on (mr_stage_t *self, zmq_msg_t *msg)
     block (self);
 }
 
-static void
-send_done (mr_stage_t *self, const mr_batch_t *batch)
+void
+mr_stage_settled (mr_stage_t *self, const mr_batch_t *batch)
 {
     mr_control_t done = {
         .type = MR_CONTROL_DONE,
@@ -139,7 +139,7 @@ on_handled (mr_stage_t *self, const mr_batch_t *batch)
     MR_ASSERT (!self->answered);
     self->answered = true;
     if (self->next_stage[0] == '\0') {
-        send_done (self, batch);
+        mr_stage_settled (self, batch);
         return;
     }
     if (mr_batch_same (batch, &self->received)) {
@@ -155,6 +155,14 @@ on_handled (mr_stage_t *self, const mr_batch_t *batch)
     mr_batch_encode (batch, zmq_msg_data (&msg));
     pass_on (self, &msg);
     zmq_msg_close (&msg);
+}
+
+static void
+on_taken (mr_stage_t *self, const mr_batch_t *batch)
+{
+    (void)batch;
+    MR_ASSERT (!self->answered && self->next_stage[0] == '\0');
+    self->answered = true;
 }
 
 static void
@@ -188,6 +196,7 @@ on_error (mr_stage_t *self, const char *operation, const mr_failure_t *failure)
 
 const mr_stage_callbacks_t mr_stage_flow_callbacks = {
     .on_handled = on_handled,
+    .on_taken = on_taken,
     .on_refused = on_refused,
     .on_later = on_later,
     .on_success = on_success,
@@ -221,6 +230,14 @@ take_control (mr_stage_t *self)
 static void take_batch (mr_stage_t *self);
 
 static void
+turn_over (mr_stage_t *self)
+{
+    if (self->ops->turn_over != NULL) {
+        self->ops->turn_over (self->state);
+    }
+}
+
+static void
 offer_again (void *arg, int64_t mono_ns)
 {
     (void)mono_ns;
@@ -231,6 +248,7 @@ offer_again (void *arg, int64_t mono_ns)
     self->has_kept = false;
     take_batch (self);
     zmq_msg_close (&self->frame);
+    turn_over (self);
     mr_inbox_enable (self->inbox, !self->has_kept && !self->has_pending);
 }
 
@@ -276,9 +294,11 @@ void
 mr_stage_on_readable (void *arg)
 {
     mr_stage_t *self = arg;
-    for (int i = 0; i < FRAMES_A_TURN && !self->has_pending && !self->has_kept; i++) {
+    mr_status_t status = MR_OK;
+    for (int i = 0; i < FRAMES_A_TURN && status == MR_OK && !self->has_pending && !self->has_kept;
+         i++) {
         zmq_msg_init (&self->frame);
-        mr_status_t status = mr_inbox_receive (self->inbox, &self->frame);
+        status = mr_inbox_receive (self->inbox, &self->frame);
         if (status == MR_OK) {
             if (self->is_source) {
                 take_control (self);
@@ -287,10 +307,8 @@ mr_stage_on_readable (void *arg)
             }
         }
         zmq_msg_close (&self->frame);
-        if (status != MR_OK) {
-            return;
-        }
     }
+    turn_over (self);
 }
 
 bool

@@ -21,6 +21,12 @@ enum { LOCK_WAIT_MS = 2000 };
 
 #define FAILING_SINK_NS (5 * MR_NS_PER_S) /* so long a stop waits for it */
 
+/* A batch in the spool; nothing of it that points into its frame may be used. */
+typedef struct taken {
+    mr_batch_t batch;
+    int64_t began_ns;
+} taken_t;
+
 typedef struct exporter {
     mr_stage_t *stage;
     mr_spool_t *spool;
@@ -34,8 +40,11 @@ typedef struct exporter {
     uint64_t trimmed_at; /* end of the spool when it was last trimmed */
     uint64_t refused;    /* stale copies */
     uint64_t freed;      /* claims given back */
-    int64_t quiet_ns;    /* when nothing more could come; 0: not yet */
-    char waiting[256];   /* why no batch is taken; "" if they are */
+    bool fsync;
+    taken_t taken[MR_SPOOL_KEEP]; /* with fsync: those that wait for the disk */
+    unsigned taken_count;
+    int64_t quiet_ns;  /* when nothing more could come; 0: not yet */
+    char waiting[256]; /* why no batch is taken; "" if they are */
 } exporter_t;
 
 static void
@@ -104,6 +113,41 @@ appended (exporter_t *self)
 }
 
 static void
+report_spooled (exporter_t *self, const taken_t *taken)
+{
+    double ms = (double)(mr_clock_mono_ns () - taken->began_ns) / 1e6;
+    mr_stage_callbacks (self->stage)->on_success (self->stage, "spool", ms, taken->batch.count);
+    if (!mr_outputs_take_records (self->outputs)) {
+        int64_t age_ns = mr_clock_wall_ns () - taken->batch.created_ns;
+        mr_latency_add (&self->latency, (double)age_ns / 1e6);
+    }
+}
+
+/* With fsync: one sync for all that was taken, and for rows of metrics; then it is done, and sinks
+ * may read it. false: the disk refuses. */
+static bool
+commit (exporter_t *self)
+{
+    mr_error_t err;
+    if (mr_spool_commit (self->spool, &err) != MR_OK) {
+        wait_because (self, err.text);
+        return false;
+    }
+    for (unsigned i = 0; i < self->taken_count; i++) {
+        report_spooled (self, &self->taken[i]);
+        mr_stage_settled (self->stage, &self->taken[i].batch);
+    }
+    if (self->taken_count > 0) {
+        go_on (self);
+    }
+    self->taken_count = 0;
+    if (self->fsync) {
+        mr_outputs_wake (self->outputs);
+    }
+    return true;
+}
+
+static void
 append_rows (void *arg, const mr_spool_metrics_t *rows)
 {
     exporter_t *self = arg;
@@ -128,13 +172,13 @@ section (const exporter_t *self, const char *name)
 }
 
 static mr_status_t
-open_spool (exporter_t *self, bool fsync, mr_error_t *err)
+open_spool (exporter_t *self, mr_error_t *err)
 {
     mr_spool_options_t options = {
         .data_dir = mr_config_text (section (self, "pipeline"), "data_dir"),
         .slot = mr_stage_slot (self->stage),
         .segment_bytes = self->segment_bytes,
-        .fsync = fsync,
+        .fsync = self->fsync,
         .lock_wait_ms = LOCK_WAIT_MS,
     };
     mr_status_t status = mr_spool_open (&options, &self->spool, err);
@@ -179,13 +223,13 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
     self->stage = stage;
     self->limit_bytes = (uint64_t)mr_config_number (section (self, "exporter"), "spool_limit");
     self->segment_bytes = (uint64_t)mr_config_number (section (self, "exporter"), "spool_segment");
-    bool fsync = mr_config_number (section (self, "ingest"), "durability") == MR_DURABILITY_FSYNC;
-    mr_status_t status = open_spool (self, fsync, err);
+    self->fsync = mr_config_number (section (self, "ingest"), "durability") == MR_DURABILITY_FSYNC;
+    mr_status_t status = open_spool (self, err);
     if (status == MR_OK) {
         mr_metric_output_options_t options = {
             .stage = stage,
             .spool = self->spool,
-            .fsync = fsync,
+            .fsync = self->fsync,
             .append = append_rows,
             .arg = self,
         };
@@ -200,7 +244,7 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
             .spool = self->spool,
             .latency = &self->latency,
             .limit_bytes = self->limit_bytes,
-            .fsync = fsync,
+            .fsync = self->fsync,
         };
         status = mr_outputs_new (&options, &self->outputs, err);
     }
@@ -222,6 +266,9 @@ accept (exporter_t *self, const mr_stage_callbacks_t *callbacks, const mr_batch_
     mr_window_t *window = NULL;
     bool released = false;
     mr_status_t status = mr_windows_find (&self->windows, self->spool, batch, &window, &err);
+    if (status == MR_AGAIN && mr_spool_waiting (self->spool) > 0 && commit (self)) {
+        status = mr_windows_find (&self->windows, self->spool, batch, &window, &err);
+    }
     if (status == MR_OK) {
         mr_spool_offer_t offer = {.window = window, .batch = batch};
         mr_stage_frame (callbacks->stage, &offer.frame, &offer.bytes);
@@ -265,8 +312,8 @@ static void
 handle (void *arg, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks)
 {
     exporter_t *self = arg;
-    int64_t began_ns = mr_clock_mono_ns ();
-    if (is_full (self)) {
+    taken_t taken = {.batch = *batch, .began_ns = mr_clock_mono_ns ()};
+    if (is_full (self) || (mr_spool_waiting (self->spool) == MR_SPOOL_KEEP && !commit (self))) {
         callbacks->on_later (callbacks->stage, batch);
         return;
     }
@@ -281,20 +328,30 @@ handle (void *arg, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks)
         callbacks->on_later (callbacks->stage, batch);
         return;
     }
-    go_on (self);
     uint64_t end = mr_seglog_end (mr_spool_log (self->spool));
     if (mr_metric_output_batch (self->metrics, batch, end) != MR_OK) {
         mr_log_error ("batch %" PRIu64 ": no memory for metrics", batch->seq);
         abort (); /* it is in the spool, from which the next life counts it */
     }
-    callbacks->on_success (callbacks->stage, "spool",
-                           (double)(mr_clock_mono_ns () - began_ns) / 1e6, batch->count);
-    if (!mr_outputs_take_records (self->outputs)) {
-        mr_latency_add (&self->latency, (double)(mr_clock_wall_ns () - batch->created_ns) / 1e6);
+    if (self->fsync) {
+        self->taken[self->taken_count++] = taken;
+        callbacks->on_taken (callbacks->stage, batch);
+    } else {
+        go_on (self);
+        report_spooled (self, &taken);
+        callbacks->on_handled (callbacks->stage, batch);
     }
-    callbacks->on_handled (callbacks->stage, batch);
-    hand_on (self, batch, from, end);
+    hand_on (self, batch, from, end); /* with fsync sinks wait until it is synced */
     appended (self);
+}
+
+static void
+turn_over (void *arg)
+{
+    exporter_t *self = arg;
+    if (self->taken_count > 0) {
+        (void)commit (self); /* else the next turn or tick tries again */
+    }
 }
 
 static void
@@ -302,8 +359,10 @@ tick (void *arg, int64_t mono_ns)
 {
     (void)mono_ns;
     exporter_t *self = arg;
-    mr_metric_output_tick (self->metrics);
-    mr_windows_refresh (&self->windows, self->spool);
+    if (commit (self)) { /* totals are saved for frames that are durable */
+        mr_metric_output_tick (self->metrics);
+        mr_windows_refresh (&self->windows, self->spool);
+    }
     trim (self);
 }
 
@@ -322,7 +381,7 @@ drained (void *arg)
 {
     exporter_t *self = arg;
     bool given_up = self->quiet_ns != 0 && mr_clock_mono_ns () - self->quiet_ns > FAILING_SINK_NS;
-    return mr_outputs_drained (self->outputs, given_up);
+    return commit (self) && mr_outputs_drained (self->outputs, given_up);
 }
 
 static void
@@ -390,6 +449,7 @@ const mr_stage_ops_t mr_exporter_ops = {
     .check = mr_outputs_check,
     .create = create,
     .handle = handle,
+    .turn_over = turn_over,
     .tick = tick,
     .quiet = quiet,
     .drained = drained,

@@ -26,8 +26,10 @@ settle_for_dead (mr_sender_t *self)
         asked[word.slot] = true;
         unsigned freed = 0;
         mr_error_t err;
-        mr_status_t status =
-            mr_spool_settle_dead (self->data_dir, word.slot, self->window, &freed, &err);
+        mr_spool_options_t spool = {.data_dir = self->data_dir,
+                                    .slot = word.slot,
+                                    .fsync = self->options.durability == MR_DURABILITY_FSYNC};
+        mr_status_t status = mr_spool_settle_dead (&spool, self->window, &freed, &err);
         if (status == MR_OK) {
             mr_log_info ("settled for exporter.%u, which is dead: %u batches free again", word.slot,
                          freed);

@@ -204,10 +204,10 @@ def points():
 TRIED = sorted(set(points()) - set(NOT_REACHED))
 
 
-def try_point(stage, point):
+def try_point(stage, point, fsync=False):
     scenario = SCENARIOS.get((stage, point), SCENARIOS.get(point, plain))
     options = {"batch": 5 if "trim" in point else 50,
-               "ingest": "durability = fsync\n" if point in FSYNC else "",
+               "ingest": "durability = fsync\n" if fsync or point in FSYNC else "",
                "exporter": "spool_segment = 64KiB\n",
                "processor": "debug_crash = n == 99\n" if scenario is strike else ""}
     with Rig(**options) as rig:
@@ -235,6 +235,14 @@ def all_results(request):
 @pytest.mark.parametrize("stage, point", TRIED)
 def test_death_at_a_crash_point_loses_and_doubles_nothing(results, stage, point):
     results[stage, point].result()
+
+
+@pytest.mark.parametrize("point", [
+    "spool.accept.reserved", "spool.accept.claimed", "spool.accept.appended", "spool.accept.done",
+    "spool.settle.release", "seglog.append.torn", "seglog.append.published", "seglog.roll.named"])
+def test_death_of_an_exporter_that_waits_for_the_disk(point):
+    """The same under fsync, where claims wait for one sync together."""
+    try_point("exporter", point, fsync=True)
 
 
 def test_what_is_said_to_be_out_of_reach_is_there():

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BATCHES = 400, NAMES_MAX = 200 };
+enum { BATCHES = 400, NAMES_MAX = 200, COMMIT_AT = 5 };
 
 static char data_dir[PATH_MAX - 64];
 
@@ -145,7 +145,10 @@ live (const char *point)
             if (mr_window_load (window, seq).state == MR_WINDOW_SENT) {
                 ck_assert_int_eq (offer (spool, window, seq), MR_OK);
             }
+            bool full = mr_spool_waiting (spool) == COMMIT_AT;
+            ck_assert (!full || mr_spool_commit (spool, NULL) == MR_OK);
         }
+        ck_assert_int_eq (mr_spool_commit (spool, NULL), MR_OK);
         mr_spool_close (&spool);
         mr_window_close (&window);
         _exit (0);
@@ -249,17 +252,19 @@ END_TEST
 START_TEST (test_others_settle_for_the_dead_only)
 {
     mr_window_t *window = die_with_claim ("spool.accept.claimed:2");
+    mr_spool_options_t slot_0 = {.data_dir = data_dir};
+    mr_spool_options_t slot_9 = {.data_dir = data_dir, .slot = 9};
     unsigned freed = 0;
     mr_error_t err = {{0}};
     mr_spool_t *spool = mr_kit_spool (data_dir, false, NULL); /* it lives again */
-    ck_assert_int_eq (mr_spool_settle_dead (data_dir, 0, window, &freed, &err), MR_AGAIN);
+    ck_assert_int_eq (mr_spool_settle_dead (&slot_0, window, &freed, &err), MR_AGAIN);
     ck_assert_int_eq (mr_window_load (window, 2).state, MR_WINDOW_CLAIMED);
     mr_spool_close (&spool);
-    ck_assert_int_eq (mr_spool_settle_dead (data_dir, 0, window, &freed, &err), MR_OK);
+    ck_assert_int_eq (mr_spool_settle_dead (&slot_0, window, &freed, &err), MR_OK);
     ck_assert_uint_eq (freed, 1);
     ck_assert_int_eq (mr_window_load (window, 2).state, MR_WINDOW_SENT);
     ck_assert (mr_window_claim (window, 2, 1, 9)); /* one that never made a spool */
-    ck_assert_int_eq (mr_spool_settle_dead (data_dir, 9, window, &freed, &err), MR_OK);
+    ck_assert_int_eq (mr_spool_settle_dead (&slot_9, window, &freed, &err), MR_OK);
     ck_assert_uint_eq (freed, 1);
     ck_assert_uint_eq (mr_window_load (window, 2).generation, 2);
     mr_window_close (&window);
@@ -365,15 +370,54 @@ START_TEST (test_done_waits_for_the_disks_word_and_the_batch_is_not_appended_aga
     sick.faults.sync = true;
     bool released = false;
     mr_error_t err = {{0}};
+    ck_assert_int_eq (mr_kit_offer (sick.spool, sick.window, 2, &released, &err), MR_OK);
     for (int i = 0; i < 3; i++) {
-        ck_assert_int_eq (mr_kit_offer (sick.spool, sick.window, 2, &released, &err), MR_AGAIN);
-        ck_assert (!released);
+        ck_assert_int_eq (mr_spool_commit (sick.spool, &err), MR_AGAIN);
+        ck_assert (mr_spool_waiting (sick.spool) == 2 && mr_spool_is_holding (sick.spool));
+        ck_assert_int_eq (mr_window_load (sick.window, 1).state, MR_WINDOW_CLAIMED);
         ck_assert_int_eq (mr_window_load (sick.window, 2).state, MR_WINDOW_CLAIMED);
     }
     sick.faults.sync = false;
-    ck_assert_int_eq (mr_kit_offer (sick.spool, sick.window, 2, &released, &err), MR_OK);
+    ck_assert_int_eq (mr_spool_commit (sick.spool, &err), MR_OK);
+    ck_assert (mr_spool_waiting (sick.spool) == 0 && !mr_spool_is_holding (sick.spool));
     ck_assert_int_eq (mr_window_load (sick.window, 2).state, MR_WINDOW_DONE);
     end_sick (&sick);
+}
+END_TEST
+
+/* As many claims as may wait, and one more that is only claimed: settling must find all of them. */
+START_TEST (test_what_waits_for_the_disk_is_settled_by_whoever_comes_next)
+{
+    for (int own = 0; own < 2; own++) {
+        begin ();
+        mr_window_t *window = mr_kit_window (data_dir);
+        mr_spool_t *spool = mr_kit_spool (data_dir, true, NULL);
+        for (uint64_t seq = 1; seq <= MR_SPOOL_KEEP + 1; seq++) {
+            mr_window_send (window, seq);
+        }
+        for (uint64_t seq = 1; seq <= MR_SPOOL_KEEP; seq++) {
+            ck_assert_int_eq (offer (spool, window, seq), MR_OK);
+            ck_assert_int_eq (mr_window_load (window, seq).state, MR_WINDOW_CLAIMED);
+        }
+        ck_assert (mr_window_claim (window, MR_SPOOL_KEEP + 1, 0, 0));
+        mr_spool_close (&spool); /* as if it died here */
+        unsigned freed = 0;
+        mr_error_t err;
+        if (own == 1) {
+            spool = mr_kit_spool (data_dir, true, NULL);
+            freed = mr_spool_settle (spool, window);
+            mr_spool_close (&spool);
+        } else {
+            mr_spool_options_t dead = {.data_dir = data_dir, .fsync = true};
+            ck_assert_int_eq (mr_spool_settle_dead (&dead, window, &freed, &err), MR_OK);
+        }
+        ck_assert_uint_eq (freed, 1);
+        for (uint64_t seq = 1; seq <= MR_SPOOL_KEEP; seq++) {
+            ck_assert_int_eq (mr_window_load (window, seq).state, MR_WINDOW_DONE);
+        }
+        ck_assert_int_eq (mr_window_load (window, MR_SPOOL_KEEP + 1).state, MR_WINDOW_SENT);
+        mr_window_close (&window);
+    }
 }
 END_TEST
 
@@ -410,6 +454,7 @@ main (void)
         test_a_claim_that_cannot_be_honoured_is_given_back,
         test_a_claim_is_held_while_the_log_is_in_doubt,
         test_done_waits_for_the_disks_word_and_the_batch_is_not_appended_again,
+        test_what_waits_for_the_disk_is_settled_by_whoever_comes_next,
         test_metric_rows_stand_between_batches,
         NULL,
     };

@@ -112,6 +112,7 @@ mr_guard_stage_new (const char *name, const mr_stage_ops_t *ops, mr_config_t *co
     self->callbacks = (mr_stage_callbacks_t){
         .stage = self,
         .on_handled = on_handled,
+        .on_taken = on_kept,
         .on_refused = on_kept,
         .on_later = on_kept,
         .on_success = on_success,
@@ -242,6 +243,13 @@ mr_stage_when_room (mr_stage_t *self, void (*resume) (void *arg), void *arg)
     (void)self;
     (void)resume;
     (void)arg;
+}
+
+void
+mr_stage_settled (mr_stage_t *self, const mr_batch_t *batch)
+{
+    (void)self;
+    (void)batch;
 }
 
 void
