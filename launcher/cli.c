@@ -152,11 +152,10 @@ mr_cmd_help (mr_cli_t *cli)
 int
 mr_cli_main (int argc, char **argv)
 {
-    mr_cli_t cli;
+    mr_cli_t cli = {0};
     mr_error_t err;
     if (mr_cli_parse (argc, argv, &cli, &err) != MR_OK) {
-        fprintf (stderr, "millrace: %s\n", err.text);
-        return MR_EXIT_USAGE;
+        return mr_cli_fail (&cli, MR_EXIT_USAGE, "%s", err.text);
     }
     if (cli.set[MR_CLI_HELP] || cli.command == NULL) {
         mr_cli_help (cli.command);

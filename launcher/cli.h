@@ -62,7 +62,8 @@ struct mr_cli {
 const mr_command_t *mr_commands (void);
 
 /* Parse argv[1 ..]. Returns MR_OK; MR_INVALID: err says what is wrong and names the nearest known
- * name. --help anywhere: ret_cli->set[MR_CLI_HELP], and command may be NULL. */
+ * name, and of ret_cli only command is set, where it was understood. --help anywhere:
+ * ret_cli->set[MR_CLI_HELP], and command may be NULL. */
 MR_CHECK mr_status_t mr_cli_parse (int argc, char **argv, mr_cli_t *ret_cli, mr_error_t *err);
 
 /* Print the list of commands, or one command's options. */

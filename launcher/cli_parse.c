@@ -152,13 +152,17 @@ check_command (mr_cli_t *cli, mr_error_t *err)
     const mr_command_t *command = cli->command;
     for (int i = 0; i < MR_CLI_OPTIONS; i++) {
         if (cli->set[i] && !((command->options | COMMON) & (1U << i))) {
-            mr_error_set (err, "%s: there is no %s here; `millrace help %s` lists its options",
-                          command->name, rows[i].name, command->name);
+            mr_error_set (err, "there is no %s here; `millrace help %s` lists the options",
+                          rows[i].name, command->name);
             return MR_INVALID;
         }
     }
     if (cli->word_count < command->min_words || cli->word_count > command->max_words) {
-        mr_error_set (err, "%s: usage: millrace %s [options]%s%s", command->name, command->name,
+        char why[128] = "an argument is missing";
+        if (cli->word_count > command->max_words) {
+            snprintf (why, sizeof why, "\"%.64s\" is one too many", cli->words[command->max_words]);
+        }
+        mr_error_set (err, "%s; usage: millrace %s [options]%s%s", why, command->name,
                       command->arguments[0] != '\0' ? " " : "", command->arguments);
         return MR_INVALID;
     }
@@ -215,7 +219,38 @@ mr_cli_parse (int argc, char **argv, mr_cli_t *ret_cli, mr_error_t *err)
         cli.config = cli.set[MR_CLI_CONFIG] ? cli.values[MR_CLI_CONFIG] : mr_default_config ();
         *ret_cli = cli;
     }
+    ret_cli->command = cli.command;
     return status;
+}
+
+enum { LEFT = 24, WIDTH = 79 };
+
+/* Words from the column `at` on, further lines from the column `indent` on. */
+static void
+print_wrapped (const char *text, int at, int indent)
+{
+    const char *gap = "";
+    for (const char *word = text; *word != '\0';) {
+        int bytes = (int)strcspn (word, " ");
+        if (at + (int)strlen (gap) + bytes > WIDTH) {
+            at = printf ("\n%*s", indent, "") - 1;
+            gap = "";
+        }
+        at += printf ("%s%.*s", gap, bytes, word);
+        gap = " ";
+        word += bytes + (word[bytes] == ' ');
+    }
+    putchar ('\n');
+}
+
+/* Two columns; where the left one is long, the right one begins below it. */
+static void
+print_row (const char *left, const char *help)
+{
+    if (printf ("  %-*s ", LEFT, left) > LEFT + 3) {
+        printf ("\n%*s", LEFT + 3, "");
+    }
+    print_wrapped (help, LEFT + 3, LEFT + 3);
 }
 
 static void
@@ -227,7 +262,7 @@ print_options (unsigned options)
             snprintf (left, sizeof left, "%s%s%s%s%s", rows[i].letter != NULL ? rows[i].letter : "",
                       rows[i].letter != NULL ? ", " : "    ", rows[i].name,
                       rows[i].value != NULL ? " " : "", rows[i].value != NULL ? rows[i].value : "");
-            printf ("  %-24s %s\n", left, rows[i].help);
+            print_row (left, rows[i].help);
         }
     }
 }
@@ -254,8 +289,12 @@ void
 mr_cli_help (const mr_command_t *command)
 {
     if (command != NULL) {
-        printf ("usage: millrace %s [options]%s%s\n%s.\n\n", command->name,
-                command->arguments[0] != '\0' ? " " : "", command->arguments, command->help);
+        char help[256];
+        snprintf (help, sizeof help, "%s.", command->help);
+        printf ("usage: millrace %s [options]%s%s\n", command->name,
+                command->arguments[0] != '\0' ? " " : "", command->arguments);
+        print_wrapped (help, 0, 0);
+        putchar ('\n');
         print_options (command->options | COMMON);
         return;
     }
@@ -264,10 +303,10 @@ mr_cli_help (const mr_command_t *command)
         char left[64];
         snprintf (left, sizeof left, "%s%s%s", row->name, row->arguments[0] != '\0' ? " " : "",
                   row->arguments);
-        printf ("  %-24s %s\n", left, row->help);
+        print_row (left, row->help);
     }
     printf ("\nEvery command takes\n");
     print_options (COMMON);
-    printf ("\nExit codes: 0 ok, 1 failed, 64 usage, 70 bug, 75 temporary, 78 bad configuration, "
-            "99 timed out.\n");
+    printf ("\nExit codes: 0 ok, 1 failed, 64 usage, 70 bug, 75 temporary,\n"
+            "78 bad configuration, 99 timed out.\n");
 }

@@ -77,6 +77,21 @@ print_summary (const show_t *show, const mr_feed_counts_t *counts)
     }
 }
 
+/* Who waits for something that may never come is told so. */
+static void
+say_what_is_waited_for (const mr_cli_t *cli, const mr_feed_options_t *options)
+{
+    char how_long[48] = "until somebody does";
+    if (mr_probe (options->endpoint) != MR_CLOSED) {
+        return;
+    }
+    if (options->connect_ms > 0) {
+        snprintf (how_long, sizeof how_long, "up to %g s", (double)options->connect_ms / 1000);
+    }
+    (void)mr_cli_fail (cli, 0, "nobody listens at %s; waiting %s (`millrace up` starts the chain)",
+                       options->endpoint, how_long);
+}
+
 static int
 send_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *options, show_t *show,
            mr_feed_counts_t *counts)
@@ -85,6 +100,9 @@ send_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *optio
     mr_lines_t *lines = NULL;
     if (mr_lines_open (path, cli->set[MR_CLI_FOLLOW], &lines, &err) != MR_OK) {
         return mr_cli_fail (cli, MR_EXIT_FAILED, "%s", err.text);
+    }
+    if (!show->begun) {
+        say_what_is_waited_for (cli, options);
     }
     show->begun = true;
     mr_feed_options_t mine = *options;
@@ -107,21 +125,6 @@ send_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *optio
                             options->endpoint);
     }
     return mr_cli_fail (cli, status == MR_AGAIN ? MR_EXIT_TIMEOUT : MR_EXIT_FAILED, "%s", err.text);
-}
-
-/* Who waits for something that may never come is told so. */
-static void
-say_what_is_waited_for (const mr_cli_t *cli, const mr_feed_options_t *options)
-{
-    char how_long[48] = "until somebody does";
-    if (mr_probe (options->endpoint) != MR_CLOSED) {
-        return;
-    }
-    if (options->connect_ms > 0) {
-        snprintf (how_long, sizeof how_long, "up to %g s", (double)options->connect_ms / 1000);
-    }
-    (void)mr_cli_fail (cli, 0, "nobody listens at %s; waiting %s (`millrace up` starts the chain)",
-                       options->endpoint, how_long);
 }
 
 int
@@ -156,7 +159,6 @@ mr_cmd_send (mr_cli_t *cli)
     mr_feed_counts_t counts = {0};
     show_t show = {.terminal = mr_terminal_is (stderr), .start_ns = mr_clock_mono_ns ()};
     mr_watch_signals ();
-    say_what_is_waited_for (cli, &options);
     int files = cli->word_count > 0 ? cli->word_count : 1;
     for (int i = 0; i < files && code == 0 && !mr_watch_interrupted (); i++) {
         const char *path = cli->word_count > 0 ? cli->words[i] : "-";

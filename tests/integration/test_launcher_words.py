@@ -3,6 +3,7 @@ import contextlib
 import http.server
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -147,3 +148,34 @@ def test_with_nothing_in_flight_nobody_holds_the_flow_back(chain):
         answers["/api/metrics"]["pipelines"]["in_flight"] = 0
         assert "held back" not in chain.millrace("status").stdout
         assert json.loads(chain.millrace("status", "--json").stdout)["held_by"] is None
+
+
+def commands(chain):
+    """Names in the order of `millrace help`."""
+    listed = chain.millrace("help").stdout.split("Every command takes")[0]
+    return re.findall(r"^  ([a-z]+)", listed, re.MULTILINE)
+
+
+def test_help_fits_a_terminal_and_names_every_command_once(chain):
+    names = commands(chain)
+    assert {"up", "send", "dead", "help"} <= set(names) and len(names) == len(set(names))
+    for words in (("help",), *(("help", name) for name in names)):
+        for line in chain.millrace(*words).stdout.splitlines():
+            assert len(line) < 80, line
+
+
+def test_wrong_words_get_one_line_that_names_the_command_once(chain):
+    many = ["x"] * 300
+    for name in commands(chain):
+        said = chain.millrace(name, *many, code=64).stderr.splitlines()
+        assert len(said) == 1 and said[0].startswith(f"millrace {name}: "), said
+        assert f"{name}: {name}" not in said[0] and f"{name}: usage" not in said[0], said
+    assert chain.millrace("restart", code=64).stderr == (
+        "millrace restart: an argument is missing; "
+        "usage: millrace restart [options] STAGE[.N]...\n")
+    assert chain.millrace("down", "it", code=64).stderr == (
+        'millrace down: "it" is one too many; usage: millrace down [options]\n')
+    assert "millrace down: there is no --json here" in chain.millrace("down", "--json",
+                                                                      code=64).stderr
+    assert "millrace up: unknown option --detatch; nearest" in chain.millrace(
+        "up", "--detatch", code=64).stderr
