@@ -1,17 +1,34 @@
 #!/usr/bin/env bash
-# bench.sh [KIND…] [--OPTION…]: measure the reference work on this machine; see --help.
-#   scripts/bench.sh                            throughput of all four ways in, 5 rounds
-#   scripts/bench.sh latency idle --repeat 1
-# Builds what users run (release) and the load program. Wall-clock figures depend on what else the
-# machine does; the load of others stands beside each run. No test runs this at full size.
+# bench.sh [--yes] [KIND…] [--OPTION…]: measure the reference work here, other programs at
+# the same work, and what the machine allows; see --help. Installs what is missing (asks first on a
+# terminal), builds what users run (release) and the load programs, and leaves tables, plots and
+# raw results in build/bench/<time>.
+#   scripts/bench.sh                            everything, about 10 minutes on two cores
+#   scripts/bench.sh throughput peers           the table against other programs
+#   scripts/bench.sh latency --rates 1,100000
+# Wall-clock figures depend on what else the machine does; the load of others stands beside each
+# run. Peers that are not installed are named and left out. No test looks at figures.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-mkdir -p build
-log=build/bench.log
-if ! { cmake --preset release -DMR_BENCH=ON && cmake --build build/release; } >"$log" 2>&1; then
-    tail -40 "$log"
-    echo "bench.sh: the build failed; all of its output is in $log" >&2
-    exit 1
+
+yes=()
+if [ "${1:-}" = --yes ]; then
+    yes=(--yes)
+    shift
 fi
+case " $* " in
+*' --help '* | *' -h '*) ;;
+*)
+    scripts/deps.sh "${yes[@]}" run
+    scripts/deps.sh "${yes[@]}" bench || echo "bench.sh: what is not installed is left out" >&2
+    mkdir -p build
+    log=build/bench.log
+    if ! { cmake --preset release -DMR_BENCH=ON && cmake --build build/release; } >"$log" 2>&1; then
+        tail -40 "$log"
+        echo "bench.sh: the build failed; all of its output is in $log" >&2
+        exit 1
+    fi
+    ;;
+esac
 export PYTHONDONTWRITEBYTECODE=1
 exec /usr/bin/python3 tests/bench/bench.py "$@"

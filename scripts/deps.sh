@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# deps.sh [--yes] run|test: install the Debian packages that building and running, or testing, need.
+# deps.sh [--yes] run|test|bench: install the Debian packages that building and running, testing, or
+# comparing with other programs need.
 # Does nothing, quickly, when all are there. As root or through sudo; asks first on a terminal.
 set -euo pipefail
 
@@ -7,15 +8,16 @@ run_packages=(cmake ninja-build gcc g++ libc6-dev pkg-config libzmq3-dev libczmq
     libjansson-dev libxxhash-dev libsimdjson-dev libmicrohttpd-dev procps)
 test_packages=(check clang clang-format clang-tidy cppcheck shellcheck libclang-rt-dev python3
     python3-zmq python3-pytest curl netcat-openbsd prometheus spin mandoc git valgrind)
+bench_packages=(rsyslog rsyslog-czmq jq mawk python3 python3-zmq python3-matplotlib)
 
 yes=no
 kind=run
 for argument in "$@"; do
     case "$argument" in
     --yes) yes=yes ;;
-    run | test) kind=$argument ;;
+    run | test | bench) kind=$argument ;;
     *)
-        echo "usage: scripts/deps.sh [--yes] run|test" >&2
+        echo "usage: scripts/deps.sh [--yes] run|test|bench" >&2
         exit 64
         ;;
     esac
@@ -27,7 +29,8 @@ command -v dpkg-query >/dev/null || {
 }
 
 wanted=("${run_packages[@]}")
-[ "$kind" = run ] || wanted+=("${test_packages[@]}")
+[ "$kind" != test ] || wanted+=("${test_packages[@]}")
+[ "$kind" != bench ] || wanted+=("${bench_packages[@]}")
 # shellcheck disable=SC2016  # a format of dpkg-query's
 installed=$(dpkg-query -W -f='|${Package}=${db:Status-Status}|' "${wanted[@]}" 2>/dev/null || true)
 missing=()

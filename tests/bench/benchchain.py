@@ -1,5 +1,6 @@
 """The reference work's chain in a private directory, run by the real millrace."""
 import contextlib
+import dataclasses
 import glob
 import json
 import os
@@ -12,8 +13,9 @@ import tempfile
 import time
 import urllib.request
 
-STAGES = ("ingest", "processor", "metrics", "exporter")
-STEPS = 'drop = level == "debug"\nset = env = "prod"\nrename = user -> user_id\n'
+from benchload import BenchError
+
+STEPS = ('drop = level == "debug"', 'set = env = "prod"', "rename = user -> user_id")
 METRICS = """[metric requests]
 type = counter
 by = service, level
@@ -22,10 +24,7 @@ type = histogram
 field = latency_ms
 by = service
 """
-
-
-class BenchError(Exception):
-    pass
+KIND_OF = {"push": "pull", "chunks": "pull", "acked": "router", "tcp": "tcp"}
 
 
 def wait_for(fact, what, deadline_s, pause_s=0.002):
@@ -39,40 +38,64 @@ def wait_for(fact, what, deadline_s, pause_s=0.002):
         time.sleep(pause_s)
 
 
-class Chain:
-    """Up from `with` to its end. framing: of the pull socket. workers: stage -> count."""
+@dataclasses.dataclass
+class Setup:
+    """What a chain is made of. workers: stage -> count; settings: SECTION.KEY=VALUE."""
+    binaries: str
+    folder: str = None
+    workers: dict = dataclasses.field(default_factory=dict)
+    settings: tuple = ()
+    steps: tuple = STEPS
+    out: str = "out.jsonl"
 
-    def __init__(self, binaries, folder, framing="record", workers=None, settings=()):
-        self.bin = binaries
-        self.folder = tempfile.mkdtemp(prefix="mr-bench-", dir=folder)
+    def with_(self, **changes):
+        return dataclasses.replace(self, **changes)
+
+
+class Chain:
+    """Up from `with` to its end, taking records in by one mode."""
+
+    def __init__(self, setup, mode="push"):
+        self.setup, self.mode = setup, mode
+        self.folder = tempfile.mkdtemp(prefix="mr-bench-", dir=setup.folder)
+        os.chmod(self.folder, 0o755)  # a peer may run as another user
         with socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", 0))
             second.bind(("127.0.0.1", 0))
             self.http, self.tcp = first.getsockname()[1], second.getsockname()[1]
         self.config = os.path.join(self.folder, "millrace.ini")
-        self.out = os.path.join(self.folder, "out.jsonl")
-        self.endpoints = {
-            "push": f"ipc://{self.folder}/in/pull",
-            "chunks": f"ipc://{self.folder}/in/pull",
-            "acked": f"ipc://{self.folder}/in/router",
-            "tcp": f"127.0.0.1:{self.tcp}",
-        }
-        self._configure(framing, workers or {}, settings)
+        self.out = os.path.join(self.folder, setup.out)
+        self._configure()
 
-    def _configure(self, framing, workers, settings):
+    def targets(self, count=1):
+        """Where so many producers send to: in turn to each ingest worker."""
+        slots = int(self.setup.workers.get("ingest", 1))
+        if self.mode == "tcp":
+            return [f"127.0.0.1:{self.tcp}"] * count
+        return [f"ipc://{self.folder}/in/{KIND_OF[self.mode]}{i % slots if slots > 1 else ''}"
+                for i in range(count)]
+
+    def _endpoint(self):
+        kind = KIND_OF[self.mode]
+        if kind == "tcp":
+            return f"tcp = 127.0.0.1:{self.tcp}\n"
+        slot = "{slot}" if int(self.setup.workers.get("ingest", 1)) > 1 else ""
+        return f"{kind} = ipc://in/{kind}{slot}\n"
+
+    def _configure(self):
+        framing = "framing = lines\n" if self.mode == "chunks" else ""
         sections = {
             "pipeline": "name = bench\nrun_dir = run\ndata_dir = data\nlog_dir = log\n",
-            "ingest": f"pull = ipc://in/pull\nrouter = ipc://in/router\n"
-                      f"tcp = 127.0.0.1:{self.tcp}\nframing = {framing}\n",
-            "processor": "parse = json\n" + STEPS,
+            "ingest": self._endpoint() + framing,
+            "processor": "\n".join(["parse = json", *self.setup.steps]) + "\n",
             "metrics": "",
             "exporter": "",
-            "sink events": "type = file\npath = out.jsonl\n",
+            "sink events": f"type = file\npath = {self.setup.out}\n",
             "monitor": f"http = 127.0.0.1:{self.http}\n",
         }
-        for stage, count in workers.items():
+        for stage, count in self.setup.workers.items():
             sections[stage] += f"workers = {count}\n"
-        for setting in settings:
+        for setting in self.setup.settings:
             section, _, line = setting.partition(".")
             sections[section] += line.replace("=", " = ", 1) + "\n"
         text = "".join(f"[{name}]\n{lines}" for name, lines in sections.items())
@@ -99,9 +122,9 @@ class Chain:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def millrace(self, *words):
-        done = subprocess.run([os.path.join(self.bin, "millrace"), *words, "-c", self.config],
-                              capture_output=True, text=True, timeout=120, check=False,
-                              stdin=subprocess.DEVNULL)
+        program = os.path.join(self.setup.binaries, "millrace")
+        done = subprocess.run([program, *words, "-c", self.config], capture_output=True,
+                              text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise BenchError(f"millrace {' '.join(words)}: {done.stdout}{done.stderr}")
         return done.stdout
@@ -131,7 +154,7 @@ class Chain:
                  deadline_s)
         return time.time_ns()
 
-    def wait_audit(self, received, survive, deadline_s=30):
+    def wait_audit(self, received, survive, deadline_s=60):
         """The audit once it says that everything is settled; it must balance."""
         last = {}
 
@@ -144,7 +167,7 @@ class Chain:
             raise BenchError(f"the audit does not fit: {last}")
         return last
 
-    def wait_metrics(self, due, deadline_s=30):
+    def wait_metrics(self, due, deadline_s=60):
         """Wait until the monitor's counter by service and level is exactly as due."""
         last = {}
 

@@ -1,177 +1,132 @@
-"""The kinds of runs. Each returns one row of results, or raises BenchError when the output is not
+"""Runs of the chain. Each returns one row of results, or raises BenchError when the output is not
 exactly right: such a run does not count."""
 import contextlib
-import json
+import dataclasses
 import os
-import subprocess
 import time
 
-from benchchain import BenchError, Chain
-from procs import Sample, peak_rss_kb
+from benchchain import Chain
+from benchload import BenchError, Senders, answer, tell
+from procs import Sample, used
 
-SETTLE_S = 0.3    # what follows the last line: done messages, watermark, events
-LATENCY_MODE = "push"
-
-
-class Load:
-    """The load program: answers at once, or a process that waits for its start."""
-
-    def __init__(self, program):
-        self.program = program
-
-    def ask(self, *words):
-        done = subprocess.run([self.program, *words], capture_output=True, text=True, check=False)
-        if not done.stdout:
-            raise BenchError(f"bench_load {' '.join(words)}: {done.stderr}")
-        return json.loads(done.stdout)
-
-    @contextlib.contextmanager
-    def begin(self, *words):
-        """A process that has said `ready`; killed at the end if it still runs."""
-        with subprocess.Popen([self.program, *words], text=True, stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE) as process:
-            try:
-                if process.stdout.readline() != "ready\n":
-                    raise BenchError(f"bench_load {' '.join(words)} did not start")
-                yield process
-            finally:
-                with contextlib.suppress(BrokenPipeError):
-                    process.stdin.close()
-                try:
-                    process.wait(timeout=5)
-                except subprocess.TimeoutExpired:
-                    process.kill()
+SETTLE_S = 0.3  # what follows the last line: done messages, watermark, events
+DEADLINE_S = 120
 
 
-def tell(process):
-    process.stdin.write("go\n")
-    process.stdin.flush()
+@dataclasses.dataclass
+class Work:
+    """What is sent. warm: records before those that are measured, through the same chain."""
+    mode: str = "push"
+    records: int = 1000000
+    bytes: int = 250
+    chunk: int = 256
+    producers: int = 1
+    warm: int = 0
+
+    def amount(self):
+        return [f"--records={self.warm + self.records}", f"--bytes={self.bytes}"]
+
+    def with_(self, **changes):
+        return dataclasses.replace(self, **changes)
 
 
-def machine_load(before, after, ours_s, wall_s):
-    """Cores that others kept busy."""
-    return max(0.0, (after.machine - before.machine - ours_s) / wall_s)
-
-
-def per_million(row, records):
-    return {name: round(value * 1e6 / records, 3) for name, value in row.items()}
-
-
-def by_stage(names_to_values):
-    """processor.0 and processor.1 are one row."""
-    found = {}
-    for name, value in names_to_values.items():
-        stage = name.partition(".")[0]
-        found[stage] = found.get(stage, 0) + value
-    return found
-
-
-def check_output(load, chain, records, size, due, rate=0):
-    found = load.ask("check", f"--records={records}", f"--bytes={size}", f"--rate={rate}",
-                     *chain.outputs())
+def check_output(load, chain, work, due, rate=0):
+    found = load.ask("check", f"--rate={rate}", *work.amount(), *chain.outputs())
     if not found["exact"] or found["by"] != due["by"]:
         raise BenchError(f"the output is not exactly right: {found}")
 
 
-def throughput(load, setup, mode, records, size, chunk=256, hook=None):
+def warm_up(load, chain, work):
+    """Send the first records, and wait until nothing is left to do for them."""
+    first = work.with_(records=work.warm, warm=0)
+    with Senders(load, first, chain.targets()) as senders:
+        senders.run()
+        chain.wait_written(load.ask("count", *first.amount())["bytes"], DEADLINE_S)
+    time.sleep(SETTLE_S)
+
+
+def throughput(load, setup, work, kind="throughput", who=None, hook=None):
     """All records as fast as they go."""
-    amount = [f"--records={records}", f"--bytes={size}"]
-    due = load.ask("count", *amount)
-    framing = "lines" if mode == "chunks" else "record"
-    with Chain(framing=framing, **setup) as chain, \
-            load.begin("send", f"--mode={mode}", f"--to={chain.endpoints[mode]}",
-                       f"--chunk={chunk}", *amount) as sender:
+    due = load.ask("count", *work.amount())
+    with contextlib.ExitStack() as stack:
+        chain = stack.enter_context(Chain(setup, work.mode))
+        if work.warm:
+            warm_up(load, chain, work)
+        senders = stack.enter_context(Senders(load, work, chain.targets(work.producers),
+                                              work.warm + 1))
         pids = chain.pids()
         before = Sample(pids)
         if hook:
             hook(pids)
-        tell(sender)
-        sent = json.loads(sender.stdout.readline())
-        if not sent["sent"]:
-            raise BenchError("the producer could not send everything")
-        end_ns = chain.wait_written(due["bytes"], 120)
+        start_ns, producer_s = senders.run()
+        end_ns = chain.wait_written(due["bytes"], DEADLINE_S)
+        wall_s = (end_ns - start_ns) / 1e9
         time.sleep(SETTLE_S)
         chain.check_alive(pids)
-        after = Sample(pids)
-        peak = {name: peak_rss_kb(pid) for name, pid in pids.items()}
-        audit = chain.wait_audit(records, due["survive"])
-        check_output(load, chain, records, size, due)
+        costs = used(before, Sample(pids), pids, work.records, producer_s, wall_s + SETTLE_S)
+        audit = chain.wait_audit(work.warm + work.records, due["survive"])
+        check_output(load, chain, work, due)
         chain.wait_metrics(due["by"])
-    wall_s = (end_ns - sent["start_ns"]) / 1e9
-    grown = after.since(before)
-    run = by_stage({name: value["run"] for name, value in grown.items()})
-    user = by_stage({name: value["user"] for name, value in grown.items()})
-    ours_s = sum(run.values()) + sent["cpu_s"]
     return {
-        "kind": "throughput", "mode": mode, "records": records, "bytes": size,
-        "wall_s": round(wall_s, 3), "records_per_s": round(records / wall_s),
-        "cpu_per_million": per_million(run, records),
-        "user_per_million": per_million(user, records),
-        "cpu_total": round(sum(run.values()) * 1e6 / records, 3),
-        "producer_cpu": round(sent["cpu_s"] * 1e6 / records, 3),
-        "peak_rss_mb": {name: round(kb / 1024, 1) for name, kb in by_stage(peak).items()},
-        "rss_total_mb": round(sum(peak.values()) / 1024, 1),
-        "other_load": round(machine_load(before, after, ours_s, wall_s + SETTLE_S), 2),
+        "kind": kind, "who": who or work.mode, **dataclasses.asdict(work),
+        "wall_s": round(wall_s, 3), "records_per_s": round(work.records / wall_s),
+        "producer_cpu": round(producer_s * 1e6 / work.records, 3), **costs,
         "replayed": audit["replayed"],
         "batches": sum(journal["batches"] for journal in audit["journals"]),
     }
 
 
-def latency(load, setup, rate, seconds, size):
+def latency(load, setup, mode, rate, seconds, size=250):
     """Open loop: each record is sent when it is due and timed from then on."""
-    records = max(10, int(rate * seconds))
-    amount = [f"--records={records}", f"--bytes={size}"]
-    due = load.ask("count", *amount)
-    with Chain(**setup) as chain, \
-            load.begin("watch", f"--skip={records // 10}", f"--timeout={int(seconds) + 60}",
-                       *amount, chain.out) as watcher, \
-            load.begin("send", f"--mode={LATENCY_MODE}", f"--rate={rate}",
-                       f"--to={chain.endpoints[LATENCY_MODE]}", *amount) as sender:
+    work = Work(mode=mode, records=max(10, int(rate * seconds)), bytes=size)
+    due = load.ask("count", *work.amount())
+    with Chain(setup, mode) as chain, \
+            load.begin("watch", f"--skip={work.records // 10}", f"--timeout={int(seconds) + 60}",
+                       *work.amount(), chain.out) as watcher, \
+            load.begin("send", f"--mode={mode}", f"--rate={rate}",
+                       f"--to={chain.targets()[0]}", *work.amount()) as sender:
         pids = chain.pids()
         before = Sample(pids)
         began = time.monotonic()
         tell(sender)
-        sent = json.loads(sender.stdout.readline())
-        seen = json.loads(watcher.stdout.readline())
+        sent, seen = answer(sender), answer(watcher)
         wall_s = time.monotonic() - began
         chain.check_alive(pids)
-        after = Sample(pids)
+        costs = used(before, Sample(pids), pids, work.records, sent["cpu_s"], wall_s)
         if not sent["sent"] or seen["missing"]:
             raise BenchError(f"not all came out: {sent} {seen}")
-        check_output(load, chain, records, size, due, rate)
-    run = by_stage({name: value["run"] for name, value in after.since(before).items()})
+        check_output(load, chain, work, due, rate)
     return {
-        "kind": "latency", "rate": rate, "records": records, "bytes": size,
-        "wall_s": round(wall_s, 3),
-        **{name: seen[name] for name in ("p50_ms", "p99_ms", "p999_ms", "max_ms")},
-        "cpu_percent": {name: round(100 * value / wall_s, 2) for name, value in run.items()},
-        "other_load": round(machine_load(before, after, sum(run.values()) + sent["cpu_s"],
-                                         wall_s), 2),
+        "kind": "latency", "who": f"{rate:g} records/s", "mode": mode, "rate": rate,
+        "records": work.records, "bytes": size, "wall_s": round(wall_s, 3),
+        **{name: seen[name] for name in ("p50_ms", "p99_ms", "p999_ms", "max_ms", "curve")},
+        "cpu_percent": round(100 * costs["cpu_total"] * work.records / 1e6 / wall_s, 1),
+        **costs,
     }
 
 
-def idle(load, setup, seconds):
+def idle(setup, seconds):
     """Nothing flows."""
-    del load
-    with Chain(**setup) as chain:
+    with Chain(setup) as chain:
         time.sleep(1)
         pids = chain.pids()
         before = Sample(pids)
         time.sleep(seconds)
-        after = Sample(pids)
-        peak = {name: peak_rss_kb(pid) for name, pid in pids.items()}
-    run = by_stage({name: value["run"] for name, value in after.since(before).items()})
+        costs = used(before, Sample(pids), pids, 1e6, 0, seconds)
+    percent = {name: round(100 * value / seconds, 3)
+               for name, value in costs["cpu_per_million"].items()}
     return {
-        "kind": "idle", "seconds": seconds,
-        "cpu_percent": {name: round(100 * value / seconds, 3) for name, value in run.items()},
-        "cpu_total": round(100 * sum(run.values()) / seconds, 3),
-        "rss_total_mb": round(sum(peak.values()) / 1024, 1),
-        "other_load": round(machine_load(before, after, sum(run.values()), seconds), 2),
+        "kind": "idle", "who": "idle", "seconds": seconds, "cpu_percent_of": percent,
+        "cpu_percent": round(sum(percent.values()), 3), "rss_total_mb": costs["rss_total_mb"],
+        "peak_rss_mb": costs["peak_rss_mb"], "other_load": costs["other_load"],
     }
 
 
-def binaries(build):
-    program = os.path.join(build, "bench", "bench_load")
-    if not os.path.exists(program):
-        raise BenchError(f"{program} is not built: use scripts/bench.sh")
-    return os.path.join(build, "bin"), Load(program)
+def drop_page_cache():
+    """As root: the kernel gives every cached page back, so that new ones must be found."""
+    with contextlib.suppress(OSError):
+        os.sync()
+        with open("/proc/sys/vm/drop_caches", "w", encoding="utf-8") as out:
+            out.write("3\n")
+        return True
+    return False

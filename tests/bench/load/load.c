@@ -87,17 +87,25 @@ put_ts (char *to, int64_t ts_ns)
     return to;
 }
 
-/* What both forms share but for the name of the user; `end` is where the message has to end. */
+typedef struct shape {
+    size_t bytes; /* of the record as it goes in */
+    int64_t ts_ns;
+    bool expected; /* as it comes out */
+} shape_t;
+
+/* What both forms share but for the name of the user. */
 static char *
-put_fields (char *to, const char *user_key, uint64_t number, const mr_load_event_t *event,
-            int64_t ts_ns)
+put_fields (char *to, uint64_t number, const mr_load_event_t *event, const shape_t *shape)
 {
     uint64_t noise = event->noise;
     to = put_number (put (to, "{\"n\":"), number);
-    to = put_ts (put (to, ",\"ts\":\""), ts_ns);
-    to = put (put (to, "\",\"level\":\""), mr_load_levels[event->level]);
+    if (shape->bytes >= MR_LOAD_STAMP_BYTES) {
+        to = put_ts (put (to, ",\"ts\":\""), shape->ts_ns);
+        *to++ = '"';
+    }
+    to = put (put (to, ",\"level\":\""), mr_load_levels[event->level]);
     to = put (put (to, "\",\"service\":\""), mr_load_services[event->service]);
-    to = put (put (put (to, "\",\""), user_key), "\":\"user-");
+    to = put (to, shape->expected ? "\",\"user_id\":\"user-" : "\",\"user\":\"user-");
     to = put_digits (to, (noise >> 8) % 100000, 5);
     to = put_number (put (to, "\",\"latency_ms\":"), (noise >> 24) % 700);
     *to++ = '.';
@@ -134,28 +142,30 @@ put_message (char *to, size_t bytes)
 }
 
 static size_t
-write_event (uint64_t number, size_t bytes, int64_t ts_ns, bool expected, char *start)
+write_event (uint64_t number, const shape_t *shape, char *start)
 {
     mr_load_event_t event = mr_load_event (number);
-    char *to = put_fields (start, expected ? "user_id" : "user", number, &event, ts_ns);
-    to = bytes >= MR_LOAD_FULL_BYTES ? put_more (to, number, &event) : to;
-    to = put (to, ",\"message\":\"");
-    size_t used = (size_t)(to - start) - (expected ? 3 : 0) + 2;
-    to = put_message (to, bytes - used);
-    to = put (to, expected ? "\",\"env\":\"prod\"}\n" : "\"}\n");
+    char *to = put_fields (start, number, &event, shape);
+    to = shape->bytes >= MR_LOAD_FULL_BYTES ? put_more (to, number, &event) : to;
+    to = put (to, shape->bytes >= MR_LOAD_STAMP_BYTES ? ",\"message\":\"" : ",\"m\":\"");
+    size_t used = (size_t)(to - start) - (shape->expected ? 3 : 0) + 2;
+    to = put_message (to, shape->bytes - used);
+    to = put (to, shape->expected ? "\",\"env\":\"prod\"}\n" : "\"}\n");
     return (size_t)(to - start);
 }
 
 size_t
 mr_load_record (uint64_t number, size_t bytes, int64_t ts_ns, char *to)
 {
-    return write_event (number, bytes, ts_ns, false, to);
+    shape_t shape = {.bytes = bytes, .ts_ns = ts_ns};
+    return write_event (number, &shape, to);
 }
 
 size_t
 mr_load_expected (uint64_t number, size_t bytes, int64_t ts_ns, char *to)
 {
-    return mr_load_event (number).level == 0 ? 0 : write_event (number, bytes, ts_ns, true, to);
+    shape_t shape = {.bytes = bytes, .ts_ns = ts_ns, .expected = true};
+    return mr_load_event (number).level == 0 ? 0 : write_event (number, &shape, to);
 }
 
 static int
@@ -206,9 +216,10 @@ mr_load_read (const char *line, size_t bytes, uint64_t *ret_number, int64_t *ret
     for (; at < 24 && line[at] >= '0' && line[at] <= '9'; at++) {
         number = 10 * number + (uint64_t)(line[at] - '0');
     }
-    if (memcmp (line + at, middle, sizeof middle - 1) != 0) {
-        return false;
-    }
     *ret_number = number;
-    return ret_ts_ns == NULL || read_ts (line + at + sizeof middle - 1, ret_ts_ns);
+    if (ret_ts_ns == NULL) {
+        return true;
+    }
+    return memcmp (line + at, middle, sizeof middle - 1) == 0 &&
+           read_ts (line + at + sizeof middle - 1, ret_ts_ns);
 }

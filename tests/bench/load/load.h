@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 enum {
-    MR_LOAD_MIN_BYTES = 160,     /* of a record; smaller ones would leave fields out */
+    MR_LOAD_MIN_BYTES = 100,     /* of a record; from here on without time stamp, ... */
+    MR_LOAD_STAMP_BYTES = 160,   /* ... which a paced run needs */
     MR_LOAD_FULL_BYTES = 224,    /* from here on with status, path and trace */
     MR_LOAD_MAX_BYTES = 1 << 20, /* ingest's default max_record */
     MR_LOAD_EXTRA_BYTES = 64,    /* what the expected record may be longer, and a newline */
@@ -51,6 +52,7 @@ typedef struct mr_load_options {
     const char *name;   /* of send: the producer's name in numbered ids */
     const char **files; /* of check and watch */
     int file_count;
+    uint64_t first; /* of send: number of the first record */
     uint64_t records;
     uint64_t skip;   /* of watch: leave records up to this number out */
     size_t bytes;    /* of each record */
@@ -62,10 +64,11 @@ typedef struct mr_load_options {
 
 /* The programs. Each prints one JSON object on one line and returns the exit code. Those that say
  * so print `ready` first and begin when a line comes on standard input. */
-int mr_load_count (const mr_load_options_t *options); /* what a run of this size must give */
-int mr_load_write (const mr_load_options_t *options); /* the records, to standard output */
-int mr_load_send (const mr_load_options_t *options);  /* ready; ends when standard input does */
-int mr_load_check (const mr_load_options_t *options); /* whether the files hold just that */
-int mr_load_watch (const mr_load_options_t *options); /* ready; latencies of lines as they come */
+int mr_load_count (const mr_load_options_t *options);  /* what a run of this size must give */
+int mr_load_write (const mr_load_options_t *options);  /* the records, to standard output */
+int mr_load_expect (const mr_load_options_t *options); /* what must come out, likewise */
+int mr_load_send (const mr_load_options_t *options);   /* ready; ends when standard input does */
+int mr_load_check (const mr_load_options_t *options);  /* whether the files hold just that */
+int mr_load_watch (const mr_load_options_t *options);  /* ready; latencies of lines as they come */
 
 #endif

@@ -71,17 +71,31 @@ mr_load_count (const mr_load_options_t *options)
     return 0;
 }
 
-int
-mr_load_write (const mr_load_options_t *options)
+typedef size_t make_fn (uint64_t number, size_t bytes, int64_t ts_ns, char *to);
+
+static int
+write_all (const mr_load_options_t *options, make_fn *make)
 {
     char *scratch = malloc (options->bytes + MR_LOAD_EXTRA_BYTES);
     bool good = scratch != NULL;
     for (uint64_t number = 1; good && number <= options->records; number++) {
-        size_t bytes = mr_load_record (number, options->bytes, mr_load_fixed_ts (number), scratch);
+        size_t bytes = make (number, options->bytes, mr_load_fixed_ts (number), scratch);
         good = fwrite (scratch, 1, bytes, stdout) == bytes;
     }
     free (scratch);
     return good && fflush (stdout) == 0 ? 0 : 1;
+}
+
+int
+mr_load_write (const mr_load_options_t *options)
+{
+    return write_all (options, mr_load_record);
+}
+
+int
+mr_load_expect (const mr_load_options_t *options)
+{
+    return write_all (options, mr_load_expected);
 }
 
 typedef struct checking {

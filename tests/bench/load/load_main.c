@@ -9,17 +9,12 @@
 enum { USAGE = 64 };
 
 static const struct option known[] = {
-    {"mode", required_argument, NULL, 'm'},
-    {"to", required_argument, NULL, 't'},
-    {"name", required_argument, NULL, 'n'},
-    {"records", required_argument, NULL, 'r'},
-    {"skip", required_argument, NULL, 's'},
-    {"bytes", required_argument, NULL, 'b'},
-    {"chunk", required_argument, NULL, 'c'},
-    {"window", required_argument, NULL, 'w'},
-    {"rate", required_argument, NULL, 'R'},
-    {"timeout", required_argument, NULL, 'T'},
-    {NULL, 0, NULL, 0},
+    {"mode", required_argument, NULL, 'm'},    {"to", required_argument, NULL, 't'},
+    {"name", required_argument, NULL, 'n'},    {"first", required_argument, NULL, 'f'},
+    {"records", required_argument, NULL, 'r'}, {"skip", required_argument, NULL, 's'},
+    {"bytes", required_argument, NULL, 'b'},   {"chunk", required_argument, NULL, 'c'},
+    {"window", required_argument, NULL, 'w'},  {"rate", required_argument, NULL, 'R'},
+    {"timeout", required_argument, NULL, 'T'}, {NULL, 0, NULL, 0},
 };
 
 static bool
@@ -35,6 +30,9 @@ set (mr_load_options_t *options, int key, const char *value)
     case 'n':
         options->name = value;
         return true;
+    case 'f':
+        options->first = strtoull (value, NULL, 10);
+        return options->first > 0;
     case 'r':
         options->records = strtoull (value, NULL, 10);
         return options->records > 0;
@@ -68,15 +66,15 @@ run (const char *verb, const mr_load_options_t *options)
         const char *name;
         int (*run) (const mr_load_options_t *options);
     } verbs[] = {
-        {"count", mr_load_count}, {"write", mr_load_write}, {"send", mr_load_send},
-        {"check", mr_load_check}, {"watch", mr_load_watch},
+        {"count", mr_load_count}, {"write", mr_load_write}, {"expect", mr_load_expect},
+        {"send", mr_load_send},   {"check", mr_load_check}, {"watch", mr_load_watch},
     };
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         if (strcmp (verb, verbs[i].name) == 0) {
             return verbs[i].run (options);
         }
     }
-    fprintf (stderr, "load: no verb %s: count, write, send, check, watch\n", verb);
+    fprintf (stderr, "load: no verb %s: count, write, expect, send, check, watch\n", verb);
     return USAGE;
 }
 
@@ -87,6 +85,7 @@ main (int argc, char **argv)
         .mode = "push",
         .to = "",
         .name = "bench",
+        .first = 1,
         .records = 1000000,
         .bytes = 250,
         .chunk = 256,
@@ -101,8 +100,13 @@ main (int argc, char **argv)
         }
     }
     if (optind == argc) {
-        fprintf (stderr,
-                 "usage: bench_load count|write|send|check|watch [--KEY=VALUE...] [FILE...]\n");
+        fprintf (
+            stderr,
+            "usage: bench_load count|write|expect|send|check|watch [--KEY=VALUE...] [FILE...]\n");
+        return USAGE;
+    }
+    if (options.rate > 0 && options.bytes < MR_LOAD_STAMP_BYTES) {
+        fprintf (stderr, "load: a paced record has at least %d bytes\n", MR_LOAD_STAMP_BYTES);
         return USAGE;
     }
     options.files = (const char **)&argv[optind + 1];

@@ -44,7 +44,8 @@ make_all (const mr_load_options_t *options)
 {
     char *data = malloc (options->records * (options->bytes + 1));
     char *to = data;
-    for (uint64_t number = 1; data != NULL && number <= options->records; number++) {
+    for (uint64_t i = 0; data != NULL && i < options->records; i++) {
+        uint64_t number = options->first + i;
         to += mr_load_record (number, options->bytes, mr_load_fixed_ts (number), to);
     }
     return data;

@@ -141,6 +141,20 @@ quantile (const watching_t *self, double share)
     return (double)self->latencies_ns[rank] / 1e6;
 }
 
+/* The whole distribution in few numbers: each step halves what is still above. */
+static void
+print_curve (const watching_t *self)
+{
+    printf (",\"curve\":[");
+    double above = 1;
+    for (bool more = true; more; above /= 2) {
+        more = above * (double)self->count > 1;
+        double share = more ? 1 - above : 1;
+        printf ("%s[%.9f,%.3f]", share == 0 ? "" : ",", share, quantile (self, share));
+    }
+    printf ("]");
+}
+
 int
 mr_load_watch (const mr_load_options_t *options)
 {
@@ -159,9 +173,11 @@ mr_load_watch (const mr_load_options_t *options)
     }
     qsort (self.latencies_ns, self.count, sizeof *self.latencies_ns, compare);
     printf ("{\"lines\":%" PRIu64 ",\"missing\":%" PRIu64 ",\"count\":%" PRIu64
-            ",\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f}\n",
+            ",\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f",
             self.lines, self.due_lines - self.lines, self.count, quantile (&self, 0.5),
             quantile (&self, 0.99), quantile (&self, 0.999), quantile (&self, 1));
+    print_curve (&self);
+    printf ("}\n");
     stop (&self);
     return self.lines == self.due_lines ? 0 : 1;
 }

@@ -1,0 +1,200 @@
+"""Plots of results, as SVG and PNG, with matplotlib (Debian's python3-matplotlib)."""
+import os
+import statistics
+
+from benchreport import MODES, PROCESSES, groups
+
+COLOURS = ("#2f6f9f", "#e08a1e", "#4b9a5f", "#b5473c", "#7b6aa8", "#8a8a8a")
+INK, FAINT = "#222222", "#d8d8d8"
+
+
+def median(runs, name):
+    return statistics.median(row[name] for row in runs)
+
+
+def bars(axes, labels, runs_of, name, scale, unit, colours):
+    """Horizontal bars with least and most, and the figure behind each."""
+    middles = [median(runs, name) / scale for runs in runs_of]
+    low = [m - min(r[name] for r in runs) / scale for m, runs in zip(middles, runs_of)]
+    high = [max(r[name] for r in runs) / scale - m for m, runs in zip(middles, runs_of)]
+    places = range(len(labels))
+    axes.barh(places, middles, xerr=[low, high], color=colours, height=0.65,
+              error_kw={"ecolor": INK, "elinewidth": 0.8, "capsize": 2})
+    for place, middle, more in zip(places, middles, high):
+        axes.annotate(f"{middle:,.0f}" if middle >= 20 else f"{middle:.2f}", (middle + more, place),
+                      textcoords="offset points", xytext=(5, 0), va="center", fontsize=8)
+    axes.set_yticks(list(places), labels)
+    axes.invert_yaxis()
+    axes.set_xlabel(unit)
+    axes.set_xlim(0, max(m + h for m, h in zip(middles, high)) * 1.18)
+    axes.grid(axis="x", color=FAINT, linewidth=0.6)
+
+
+def against(plt, results):
+    found = [(MODES.get(who, who), runs, COLOURS[0])
+             for who, runs in groups(results, "throughput").items()]
+    found += [(who, runs, COLOURS[1]) for who, runs in groups(results, "peers").items()]
+    if not found:
+        return None
+    labels, runs_of, colours = zip(*found)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 0.42 * len(labels) + 1.4), sharey=True)
+    bars(left, labels, runs_of, "records_per_s", 1000, "thousand records/s", colours)
+    bars(right, labels, runs_of, "cpu_total", 1, "CPU s per million records", colours)
+    right.invert_yaxis()
+    figure.suptitle("The reference work: throughput, and what it costs", fontsize=11)
+    return figure
+
+
+def split(plt, results):
+    found = groups(results, "throughput")
+    if not found:
+        return None
+    figure, axes = plt.subplots(figsize=(9, 0.5 * len(found) + 1.8))
+    left = [0.0] * len(found)
+    for process, colour in zip(PROCESSES, COLOURS):
+        values = [statistics.median(row["cpu_per_million"].get(process, 0) for row in runs)
+                  for runs in found.values()]
+        axes.barh(range(len(found)), values, left=left, color=colour, label=process, height=0.65)
+        left = [a + b for a, b in zip(left, values)]
+    axes.set_yticks(range(len(found)), [MODES.get(mode, mode) for mode in found])
+    axes.invert_yaxis()
+    axes.set_xlabel("CPU s per million records")
+    axes.grid(axis="x", color=FAINT, linewidth=0.6)
+    axes.legend(ncol=len(PROCESSES), fontsize=8, frameon=False, loc="lower center",
+                bbox_to_anchor=(0.5, 1.0))
+    return figure
+
+
+def latency(plt, results):
+    found = groups(results, "latency", lambda row: row["rate"])
+    if not found:
+        return None
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
+    rates = sorted(found)
+    for name, label, colour in (("p50_ms", "p50", COLOURS[2]), ("p99_ms", "p99", COLOURS[0]),
+                                ("p999_ms", "p99.9", COLOURS[1]), ("max_ms", "max", COLOURS[3])):
+        left.plot(rates, [median(found[rate], name) for rate in rates], "o-", label=label,
+                  color=colour, markersize=4)
+    left.set_xscale("log")
+    left.set_yscale("log")
+    left.set_xlabel("records/s")
+    left.set_ylabel("ms, due to readable in the sink's file")
+    left.legend(fontsize=8, frameon=False)
+    for rate, colour in zip(rates, COLOURS):
+        curve = found[rate][len(found[rate]) // 2]["curve"]
+        right.plot([1 / max(1 - share, 1e-9) if share < 1 else None for share, _ in curve][:-1],
+                   [ms for _, ms in curve][:-1], "-", label=f"{rate:,.0f} records/s", color=colour)
+    right.set_xscale("log")
+    right.set_yscale("log")
+    ticks = (1, 2, 10, 100, 1000, 10000, 100000, 1000000)
+    right.set_xticks(ticks, ["0", "50", "90", "99", "99.9", "99.99", "99.999", "99.9999"])
+    right.set_xlabel("percentile")
+    right.legend(fontsize=8, frameon=False)
+    for axes in (left, right):
+        axes.grid(color=FAINT, linewidth=0.6)
+        axes.yaxis.set_major_formatter(plt.FuncFormatter(lambda value, _: f"{value:g}"))
+    figure.suptitle("Latency, open loop", fontsize=11)
+    return figure
+
+
+def workers(axes, results):
+    found = groups(results, "workers", lambda row: tuple(row["axis"]))
+    base = found.get(("all", 1))
+    for stage, colour in zip((*PROCESSES[:4], "all"), COLOURS):
+        points = {count: median(runs, "records_per_s") / 1000
+                  for (name, count), runs in found.items() if name == stage}
+        if base and points:
+            points[1] = median(base, "records_per_s") / 1000
+            counts = sorted(points)
+            axes.plot(counts, [points[count] for count in counts], "o-", label=stage,
+                      color=colour, markersize=4)
+    axes.set_xticks([1, 2, 3, 4])
+    axes.set_xlabel("workers of the stage")
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=8, frameon=False, ncol=2)
+
+
+def sizes(axes, results):
+    found = groups(results, "sizes", lambda row: row["axis"])
+    known = sorted(found)
+    axes.plot(known, [median(found[s], "records_per_s") / 1000 for s in known], "o-",
+              color=COLOURS[0], markersize=4)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(known, [f"{s // 1024} Ki" if s >= 1024 else str(s) for s in known])
+    axes.minorticks_off()
+    axes.set_xlabel("bytes of a record")
+    other = axes.twinx()
+    other.plot(known, [median(found[s], "records_per_s") * s / 1e6 for s in known], "s--",
+               color=COLOURS[1], markersize=4)
+    other.set_ylabel("MB/s (dashed)", color=COLOURS[1])
+    other.set_ylim(bottom=0)
+    for side in ("top", "right"):
+        other.spines[side].set_visible(side == "right")
+
+
+def columns(axes, results, kind):
+    found = groups(results, kind)
+    labels = [who.replace(", ", "\n") for who in found]
+    axes.bar(labels, [median(runs, "records_per_s") / 1000 for runs in found.values()],
+             color=COLOURS[0], width=0.6)
+    axes.tick_params(axis="x", labelsize=8)
+
+
+def framing(axes, results):
+    found = groups(results, "throughput")
+    axes.bar([{"chunks": "PUSH\n256", "push": "PUSH\n1", "tcp": "TCP\nlines",
+               "acked": "acknow-\nledged"}.get(mode, mode) for mode in found],
+             [median(runs, "records_per_s") / 1000 for runs in found.values()],
+             color=COLOURS[0], width=0.6)
+
+
+AXES = (("workers", "Workers", workers), ("sizes", "Record size", sizes),
+        ("throughput", "Framing", framing),
+        ("durability", "Durability", lambda axes, rows: columns(axes, rows, "durability")),
+        ("cache", "Page cache", lambda axes, rows: columns(axes, rows, "cache")),
+        ("producers", "Producers", lambda axes, rows: columns(axes, rows, "producers")),
+        ("steps", "Steps", lambda axes, rows: columns(axes, rows, "steps")),
+        ("batches", "Batch size", lambda axes, rows: columns(axes, rows, "batches")))
+
+
+def axes_of(plt, results):
+    there = [one for one in AXES if groups(results, one[0])]
+    if not there:
+        return None
+    rows = (len(there) + 1) // 2
+    figure, grid = plt.subplots(rows, 2, figsize=(11, 3.4 * rows), squeeze=False)
+    for place, (_, title, draw_one) in zip(grid.flat, there):
+        draw_one(place, results)
+        place.set_title(title, fontsize=10)
+        place.set_ylabel("thousand records/s")
+        place.grid(axis="y", color=FAINT, linewidth=0.6)
+    for place in list(grid.flat)[len(there):]:
+        place.axis("off")
+    return figure
+
+
+def draw(results, folder):
+    """Write the plots there are data for; returns their names for the last line."""
+    try:
+        import matplotlib
+    except ImportError:
+        return "no plots: python3-matplotlib is not here"
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
+                         "axes.axisbelow": True, "svg.fonttype": "none",
+                         "svg.hashsalt": "millrace"})
+    names = []
+    for name, make in (("against", against), ("split", split), ("latency", latency),
+                       ("axes", axes_of)):
+        figure = make(plt, results)
+        if figure is None:
+            continue
+        figure.tight_layout()
+        for ending in ("svg", "png"):
+            figure.savefig(os.path.join(folder, f"{name}.{ending}"), dpi=110,
+                           metadata={"Date": None} if ending == "svg" else None)
+        plt.close(figure)
+        names.append(f"{name}.svg")
+    return " ".join(names) or "no plots"
