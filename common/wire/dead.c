@@ -30,7 +30,8 @@ _Static_assert(sizeof (row_t) == ROW_BYTES, "row layout");
 mr_dead_text_t
 mr_dead_text (const char *text)
 {
-    return (mr_dead_text_t){text, (uint16_t)strnlen (text, UINT16_MAX)};
+    size_t bytes = strlen (text);
+    return (mr_dead_text_t){text, (uint16_t)(bytes < UINT16_MAX ? bytes : UINT16_MAX)};
 }
 
 static uint64_t
