@@ -146,12 +146,11 @@ static void
 print_curve (const watching_t *self)
 {
     printf (",\"curve\":[");
-    double above = 1;
-    for (bool more = true; more; above /= 2) {
-        more = above * (double)self->count > 1;
-        double share = more ? 1 - above : 1;
-        printf ("%s[%.9f,%.3f]", share == 0 ? "" : ",", share, quantile (self, share));
+    for (uint64_t parts = 1; parts < self->count; parts *= 2) {
+        double share = 1 - 1 / (double)parts;
+        printf ("[%.9f,%.3f],", share, quantile (self, share));
     }
+    printf ("[1,%.3f]", quantile (self, 1));
     printf ("]");
 }
 
