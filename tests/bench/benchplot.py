@@ -12,16 +12,20 @@ def median(runs, name):
     return statistics.median(row[name] for row in runs)
 
 
+def thousands(number):
+    return f"{number / 1000:g} k" if number >= 1000 else f"{number:g}"
+
+
 def bars(axes, labels, runs_of, name, scale, unit, colours):
     """Horizontal bars with least and most, and the figure behind each."""
     middles = [median(runs, name) / scale for runs in runs_of]
     low = [m - min(r[name] for r in runs) / scale for m, runs in zip(middles, runs_of)]
     high = [max(r[name] for r in runs) / scale - m for m, runs in zip(middles, runs_of)]
     places = range(len(labels))
-    axes.barh(places, middles, xerr=[low, high], color=colours, height=0.65,
-              error_kw={"ecolor": INK, "elinewidth": 0.8, "capsize": 2})
+    several = {"xerr": [low, high], "error_kw": {"ecolor": INK, "elinewidth": 0.8, "capsize": 2}}
+    axes.barh(places, middles, color=colours, height=0.65, **(several if any(high) else {}))
     for place, middle, more in zip(places, middles, high):
-        axes.annotate(f"{middle:,.0f}" if middle >= 20 else f"{middle:.2f}", (middle + more, place),
+        axes.annotate(f"{middle:,.0f}" if scale > 1 else f"{middle:.2f}", (middle + more, place),
                       textcoords="offset points", xytext=(5, 0), va="center", fontsize=8)
     axes.set_yticks(list(places), labels)
     axes.invert_yaxis()
@@ -77,16 +81,19 @@ def latency(plt, results):
                   color=colour, markersize=4)
     left.set_xscale("log")
     left.set_yscale("log")
+    left.minorticks_off()
+    left.set_xticks(rates, [thousands(rate) for rate in rates])
     left.set_xlabel("records/s")
     left.set_ylabel("ms, due to readable in the sink's file")
     left.legend(fontsize=8, frameon=False)
     for rate, colour in zip(rates, COLOURS):
         curve = found[rate][len(found[rate]) // 2]["curve"]
-        right.plot([1 / max(1 - share, 1e-9) if share < 1 else None for share, _ in curve][:-1],
-                   [ms for _, ms in curve][:-1], "-", label=f"{rate:,.0f} records/s", color=colour)
+        right.plot([1 / (1 - share) for share, _ in curve[:-1]], [ms for _, ms in curve[:-1]],
+                   "-", label=f"{thousands(rate)} records/s", color=colour)
     right.set_xscale("log")
     right.set_yscale("log")
     ticks = (1, 2, 10, 100, 1000, 10000, 100000, 1000000)
+    right.minorticks_off()
     right.set_xticks(ticks, ["0", "50", "90", "99", "99.9", "99.99", "99.999", "99.9999"])
     right.set_xlabel("percentile")
     right.legend(fontsize=8, frameon=False)
@@ -121,6 +128,7 @@ def sizes(axes, results):
               color=COLOURS[0], markersize=4)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     axes.set_xticks(known, [f"{s // 1024} Ki" if s >= 1024 else str(s) for s in known])
     axes.minorticks_off()
     axes.set_xlabel("bytes of a record")
@@ -141,6 +149,23 @@ def columns(axes, results, kind):
     axes.tick_params(axis="x", labelsize=8)
 
 
+def lines(axes, results, kind, label):
+    """One line, or one for each way of sending, over numbers that double."""
+    found = groups(results, kind, lambda row: (row["axis"][0], row["axis"][1])
+                   if isinstance(row["axis"], list) else (row["axis"], ""))
+    for mode, colour in zip(dict.fromkeys(mode for _, mode in found), COLOURS):
+        known = sorted(number for number, other in found if other == mode)
+        axes.plot(known, [median(found[number, mode], "records_per_s") / 1000 for number in known],
+                  "o-", color=colour, markersize=4, label=mode)
+        axes.set_xscale("symlog", base=2)
+        axes.set_xticks(known, known)
+        if mode:
+            axes.legend(fontsize=8, frameon=False)
+    axes.minorticks_off()
+    axes.set_xlabel(label)
+    axes.set_ylim(bottom=0)
+
+
 def framing(axes, results):
     found = groups(results, "throughput")
     axes.bar([{"chunks": "PUSH\n256", "push": "PUSH\n1", "tcp": "TCP\nlines",
@@ -153,9 +178,10 @@ AXES = (("workers", "Workers", workers), ("sizes", "Record size", sizes),
         ("throughput", "Framing", framing),
         ("durability", "Durability", lambda axes, rows: columns(axes, rows, "durability")),
         ("cache", "Page cache", lambda axes, rows: columns(axes, rows, "cache")),
-        ("producers", "Producers", lambda axes, rows: columns(axes, rows, "producers")),
-        ("steps", "Steps", lambda axes, rows: columns(axes, rows, "steps")),
-        ("batches", "Batch size", lambda axes, rows: columns(axes, rows, "batches")))
+        ("producers", "Producers", lambda axes, rows: lines(axes, rows, "producers", "producers")),
+        ("steps", "Steps", lambda axes, rows: lines(axes, rows, "steps", "steps")),
+        ("batches", "Batch size", lambda axes, rows: lines(axes, rows, "batches",
+                                                                "records a batch")))
 
 
 def axes_of(plt, results):
