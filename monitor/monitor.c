@@ -280,7 +280,7 @@ open_http (monitor_t *self, mr_error_t *err)
     };
     mr_status_t status = mr_http_new (&options, &self->http, err);
     if (status != MR_OK) {
-        mr_error_prefix (err, "%s: [monitor] http", mr_config_file (self->config));
+        mr_error_prefix (err, "%s: [monitor] http", mr_config_path (self->config));
     }
     if (status == MR_AGAIN) {
         mr_error_t cause = *err;
@@ -427,6 +427,13 @@ stop (monitor_t *self)
     mr_config_destroy (&self->config);
 }
 
+static void
+print_fault (const char *text, void *arg)
+{
+    (void)arg;
+    fprintf (stderr, "%s\n", text);
+}
+
 int
 mr_monitor_main (int argc, char **argv)
 {
@@ -442,13 +449,17 @@ mr_monitor_main (int argc, char **argv)
         return code;
     }
     mr_log_init ("monitor", MR_LOG_INFO);
+    if (self.args.check) {
+        int faults = mr_config_check (self.args.config_path, NULL, print_fault, NULL);
+        return faults == 0 ? MR_EXIT_OK : MR_EXIT_CONFIG;
+    }
     mr_error_t err = {{0}};
     mr_status_t status = mr_config_load (self.args.config_path, NULL, &self.config, &err);
     if (status != MR_OK) {
         fprintf (stderr, "%s\n", err.text);
         return exit_code (status);
     }
-    code = self.args.check ? MR_EXIT_OK : run (&self);
+    code = run (&self);
     stop (&self);
     return code;
 }

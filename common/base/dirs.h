@@ -1,14 +1,23 @@
-/* dirs: make directories, with messages a user can act on. Thread safe. */
+/* dirs: make directories, with messages a user can act on. Thread safe, also against other
+ * processes that make and probe the same ones. */
 #ifndef MR_COMMON_BASE_DIRS_H
 #define MR_COMMON_BASE_DIRS_H
 
 #include "common/base/status.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Make path and its parents where they are missing, and see that files can be made in it.
  *   mode  of directories that are made (parents too)
  * MR_OK; MR_CONFIG: it cannot be made, is not a directory or cannot be written (err names it). */
 MR_CHECK mr_status_t mr_dirs_make (const char *path, mode_t mode, mr_error_t *err);
+
+/* The same, tried out by making a file there and taking it away again: what permissions say is not
+ * the truth everywhere (/proc, or root on a file system that is mounted read-only). A disk that is
+ * only full passes.
+ *   leave_nothing  take away the directories, too, that had to be made */
+MR_CHECK mr_status_t mr_dirs_probe (const char *path, mode_t mode, bool leave_nothing,
+                                    mr_error_t *err);
 
 #endif

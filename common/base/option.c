@@ -179,6 +179,10 @@ hostport_parse (const mr_option_t *option, const char *text, int64_t *ret_number
     if (status == MR_OK) {
         status = mr_hostport_parse (plain, &parts, err);
     }
+    if (status != MR_OK && err != NULL && option->choices != NULL) {
+        mr_error_t why = *err;
+        mr_error_set (err, "%s, or %s", why.text, option->choices);
+    }
     if (status == MR_OK) {
         *ret_number = parts.port;
         status = range_check (option, parts.port, text, err);

@@ -19,6 +19,12 @@ mr_config_dir (const mr_config_t *self)
     return self->dir;
 }
 
+const char *
+mr_config_path (const mr_config_t *self)
+{
+    return self->path;
+}
+
 uint64_t
 mr_config_hash (const mr_config_t *self)
 {
@@ -101,11 +107,42 @@ mr_config_next (const mr_config_section_t *section, const char *key, const mr_co
     return node == NULL ? NULL : &node->entry;
 }
 
+bool
+mr_config_is_set (const mr_config_section_t *section, const char *key, const char *word)
+{
+    const char *text = mr_config_text (section, key);
+    return text != NULL && mr_config_sound (section, key) && strcmp (text, word) == 0;
+}
+
+bool
+mr_config_is_other (const mr_config_section_t *section, const char *key, const char *word)
+{
+    return mr_config_sound (section, key) && !mr_config_is_set (section, key, word);
+}
+
+bool
+mr_config_is_written (const mr_config_section_t *section, const char *key)
+{
+    return mr_config_next (section, key, NULL) != NULL;
+}
+
 mr_config_place_t
 mr_config_at (const mr_config_section_t *section, const char *key)
 {
     const mr_config_entry_t *entry = key != NULL ? mr_config_next (section, key, NULL) : NULL;
     return (mr_config_place_t){section, key, entry != NULL ? entry->line : section->line};
+}
+
+bool
+mr_config_sound (const mr_config_section_t *section, const char *key)
+{
+    const mr_config_entry_t *entry = NULL;
+    while ((entry = mr_config_next (section, key, entry)) != NULL) {
+        if (entry->faulty) {
+            return false;
+        }
+    }
+    return true;
 }
 
 mr_config_place_t
@@ -135,6 +172,29 @@ mr_config_fault (const mr_config_t *self, const mr_config_entry_t *entry, mr_err
     mr_error_set (err, "%s:%d: %s %s: %s", self->path, entry->line,
                   mr_config_title (entry->section, title), entry->key, text);
     return MR_CONFIG;
+}
+
+void
+mr_config_reject_entry (mr_config_t *self, const mr_config_entry_t *entry, const char *format, ...)
+{
+    char text[MR_ERROR_TEXT_BYTES];
+    va_list args;
+    va_start (args, format);
+    vsnprintf (text, sizeof text, format, args);
+    va_end (args);
+    mr_config_reject (self, mr_config_at_entry (entry), "%s", text);
+}
+
+void
+mr_config_reject_key (mr_config_t *self, const mr_config_section_t *section, const char *key,
+                      const char *format, ...)
+{
+    char text[MR_ERROR_TEXT_BYTES];
+    va_list args;
+    va_start (args, format);
+    vsnprintf (text, sizeof text, format, args);
+    va_end (args);
+    mr_config_reject (self, mr_config_at (section, key), "%s", text);
 }
 
 void

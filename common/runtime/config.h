@@ -10,10 +10,14 @@
 #include "common/base/option.h"
 #include "common/base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MR_CONFIG_STAGES_MAX = 16 }; /* in [pipeline] chain */
+enum {
+    MR_CONFIG_STAGES_MAX = 16, /* in [pipeline] chain */
+    MR_CONFIG_SINKS_MAX = 63,
+};
 
 typedef struct mr_config mr_config_t;
 typedef struct mr_config_section mr_config_section_t;
@@ -26,6 +30,7 @@ typedef struct mr_config_entry {
     mr_option_value_t value;   /* PATH, ENDPOINT: text is absolute; STRING, PATH: without quotes */
     const char *written;       /* as in the file, before ${} and without comment */
     int line;
+    bool faulty; /* a fault was told of it, value.text may be NULL; never in a loaded config */
 } mr_config_entry_t;
 
 /* Read and check a file.
@@ -45,13 +50,42 @@ void mr_config_destroy (mr_config_t **self_p);
 MR_CHECK mr_status_t mr_config_load_text (const char *text, size_t bytes, const char *path,
                                           mr_config_t **ret_config, mr_error_t *err);
 
+/* ---- all faults at once ---- */
+
+/* Like load, but what is in the file may have faults: they are kept, and whoever can find more of
+ * them adds them. A key with a fault has its default, if there is one.
+ * MR_OK: an owned config; MR_CONFIG: the file cannot be read; MR_SYSTEM: out of memory. */
+MR_CHECK mr_status_t mr_config_open (const char *path, const mr_section_schema_t *extra,
+                                     mr_config_t **ret_config, mr_error_t *err);
+
+/* Whether no fault is known of a key: it is well, or not there. For rules that compare it with
+ * another one, so that one fault is told once. */
+bool mr_config_sound (const mr_config_section_t *section, const char *key);
+
+/* Add "file:line: [section] key: <formatted>". The second: at the first entry of the key, or at the
+ * section where it is not written; key NULL: the section as a whole. */
+void mr_config_reject_entry (mr_config_t *self, const mr_config_entry_t *entry, const char *format,
+                             ...) MR_PRINTF (3, 4);
+void mr_config_reject_key (mr_config_t *self, const mr_config_section_t *section, const char *key,
+                           const char *format, ...) MR_PRINTF (4, 5);
+
 /* Called once for each fault or warning ("file:line: warning: ..."), in the order of the file. */
 typedef void mr_config_fault_fn (const char *text, void *arg);
 
-/* Like load, but reports every fault through fn, and warnings, which load does not show.
- * Returns the number of faults, warnings not counted. */
+/* Tell all faults and warnings. Returns the number of faults, warnings not counted. */
+int mr_config_report (const mr_config_t *self, mr_config_fault_fn *fn, void *arg);
+
+/* MR_OK; MR_CONFIG: there are faults, err holds the first and their number. */
+MR_CHECK mr_status_t mr_config_verdict (const mr_config_t *self, mr_error_t *err);
+
+/* open and report; that the file cannot be read is one fault. */
 int mr_config_check (const char *path, const mr_section_schema_t *extra, mr_config_fault_fn *fn,
                      void *arg);
+
+/* ---- what is in it ---- */
+
+/* The path of the file as it was given, which all messages begin with. */
+const char *mr_config_path (const mr_config_t *self);
 
 /* Absolute path of the file, and of the directory that it is in. Valid while self is. */
 const char *mr_config_file (const mr_config_t *self);

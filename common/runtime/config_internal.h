@@ -92,6 +92,12 @@ enum { MR_CONFIG_TITLE_BYTES = 160 };
 const char *mr_config_title (const mr_config_section_t *section,
                              char ret_text[MR_CONFIG_TITLE_BYTES]);
 
+/* Whether a key is in the file; whether a CHOICE key is set to this word; whether it is set to
+ * another one. The last two are false of a faulty key. */
+bool mr_config_is_written (const mr_config_section_t *section, const char *key);
+bool mr_config_is_set (const mr_config_section_t *section, const char *key, const char *word);
+bool mr_config_is_other (const mr_config_section_t *section, const char *key, const char *word);
+
 /* The row for a key and its index in values; NULL: no such key. */
 const mr_option_t *mr_config_row (const mr_config_section_t *section, const char *key,
                                   size_t *ret_index);
@@ -104,6 +110,10 @@ const char *mr_config_expand (mr_config_t *self, const char *text, mr_error_t *e
 
 /* Absolute form of a path or ipc endpoint that is relative to self's directory. */
 const char *mr_config_absolute (mr_config_t *self, mr_option_type_t type, const char *text);
+
+/* Where an absolute path leads when links are followed, as far as it exists. An overlong one is
+ * returned as is. NULL: out of memory. */
+const char *mr_config_real (mr_config_t *self, const char *path);
 
 /* The steps. */
 void mr_config_read (mr_config_t *self, const char *text, size_t bytes);

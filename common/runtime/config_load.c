@@ -116,9 +116,23 @@ mr_config_note (mr_config_t *self, int line, bool warning, const char *format, .
     note_add (self, line, warning, text);
 }
 
+/* Whoever comes later is to know that the value has a fault already. */
+static void
+mark (mr_config_place_t place)
+{
+    mr_config_node_t *node = place.key != NULL ? place.section->first : NULL;
+    for (; node != NULL; node = node->next) {
+        bool meant = node->entry.line == place.line && strcmp (node->entry.key, place.key) == 0;
+        node->entry.faulty = node->entry.faulty || meant;
+    }
+}
+
 static void
 note_place (mr_config_t *self, mr_config_place_t place, bool warning, const char *text)
 {
+    if (!warning) {
+        mark (place);
+    }
     char title[MR_CONFIG_TITLE_BYTES];
     mr_config_note (self, place.line, warning, "%s%s%s: %s", mr_config_title (place.section, title),
                     place.key != NULL ? " " : "", place.key != NULL ? place.key : "", text);
@@ -211,66 +225,94 @@ read_file (int fd, char **ret_text, size_t *ret_bytes, mr_error_t *err)
     return MR_CONFIG;
 }
 
-static void
-load_file (mr_config_t *self, const char *path, const mr_section_schema_t *extra)
+/* Returns MR_CONFIG when there is nothing to look at. */
+static mr_status_t
+load_file (mr_config_t *self, const char *path, const mr_section_schema_t *extra, mr_error_t *err)
 {
-    mr_error_t err;
     int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        mr_error_errno (&err, "cannot be read");
-        mr_config_note (self, 0, false, "%s", err.text);
-        return;
+        mr_error_errno (err, "%s: cannot be read", path);
+        return MR_CONFIG;
     }
     char *text = NULL;
     size_t bytes = 0;
-    mr_status_t status = read_file (fd, &text, &bytes, &err);
+    mr_status_t status = read_file (fd, &text, &bytes, err);
     close (fd);
     if (status != MR_OK) {
-        mr_config_note (self, 0, false, "%s", err.text);
-        return;
+        mr_error_prefix (err, "%s", path);
+        return MR_CONFIG;
     }
     mr_config_read (self, text, bytes);
     mr_config_resolve (self, extra);
     mr_config_rules (self);
     free (text);
+    return MR_OK;
 }
 
-/* Hand over self, or its first fault. */
+static mr_status_t
+no_memory (mr_config_t *self, mr_error_t *err)
+{
+    mr_config_destroy (&self);
+    errno = ENOMEM;
+    return mr_error_errno (err, "cannot load the configuration");
+}
+
+mr_status_t
+mr_config_open (const char *path, const mr_section_schema_t *extra, mr_config_t **ret_config,
+                mr_error_t *err)
+{
+    mr_config_t *self = config_new (path);
+    mr_status_t status = self != NULL ? load_file (self, path, extra, err) : MR_OK;
+    if (self == NULL || self->out_of_memory) {
+        return no_memory (self, err);
+    }
+    if (status != MR_OK) {
+        mr_config_destroy (&self);
+        return status;
+    }
+    *ret_config = self;
+    return MR_OK;
+}
+
+mr_status_t
+mr_config_verdict (const mr_config_t *self, mr_error_t *err)
+{
+    const mr_config_note_t *note = self->notes;
+    while (note != NULL && note->warning) {
+        note = note->next;
+    }
+    if (self->faults == 0) {
+        return MR_OK;
+    }
+    mr_error_set (err, "%s", note != NULL ? note->text : "out of memory");
+    if (self->faults > 1) {
+        mr_error_t first = *err;
+        mr_error_set (err, "%s (and %d more: millrace check shows all)", first.text,
+                      self->faults - 1);
+    }
+    return MR_CONFIG;
+}
+
+/* Hand over self if it has no fault. */
 static mr_status_t
 finish (mr_config_t *self, mr_config_t **ret_config, mr_error_t *err)
 {
-    if (self == NULL || self->out_of_memory) {
-        mr_config_destroy (&self);
-        errno = ENOMEM;
-        return mr_error_errno (err, "cannot load the configuration");
-    }
-    if (self->faults == 0) {
+    mr_status_t status = mr_config_verdict (self, err);
+    if (status == MR_OK) {
         *ret_config = self;
-        return MR_OK;
-    }
-    const mr_config_note_t *note = self->notes;
-    while (note->warning && note->next != NULL) {
-        note = note->next;
-    }
-    if (self->faults == 1) {
-        mr_error_set (err, "%s", note->text);
     } else {
-        mr_error_set (err, "%s (and %d more: millrace check shows all)", note->text,
-                      self->faults - 1);
+        mr_config_destroy (&self);
     }
-    mr_config_destroy (&self);
-    return MR_CONFIG;
+    return status;
 }
 
 mr_status_t
 mr_config_load (const char *path, const mr_section_schema_t *extra, mr_config_t **ret_config,
                 mr_error_t *err)
 {
-    mr_config_t *self = config_new (path);
-    if (self != NULL) {
-        load_file (self, path, extra);
-    }
-    return finish (self, ret_config, err);
+    mr_config_t *self = NULL;
+    mr_status_t status = mr_config_open (path, extra, &self, err);
+    return status == MR_OK ? finish (self, ret_config, err) : status;
 }
 
 mr_status_t
@@ -283,19 +325,15 @@ mr_config_load_text (const char *text, size_t bytes, const char *path, mr_config
         mr_config_resolve (self, NULL);
         mr_config_rules (self);
     }
+    if (self == NULL || self->out_of_memory) {
+        return no_memory (self, err);
+    }
     return finish (self, ret_config, err);
 }
 
 int
-mr_config_check (const char *path, const mr_section_schema_t *extra, mr_config_fault_fn *fn,
-                 void *arg)
+mr_config_report (const mr_config_t *self, mr_config_fault_fn *fn, void *arg)
 {
-    mr_config_t *self = config_new (path);
-    if (self == NULL) {
-        fn ("cannot load the configuration: out of memory", arg);
-        return 1;
-    }
-    load_file (self, path, extra);
     for (const mr_config_note_t *note = self->notes; note != NULL; note = note->next) {
         fn (note->text, arg);
     }
@@ -304,10 +342,20 @@ mr_config_check (const char *path, const mr_section_schema_t *extra, mr_config_f
         mr_error_set (&more, "%s: and %d more", self->path, self->note_count - MR_CONFIG_NOTES_MAX);
         fn (more.text, arg);
     }
-    int faults = self->faults + self->out_of_memory;
-    if (self->out_of_memory) {
-        fn ("cannot load the configuration: out of memory", arg);
+    return self->faults;
+}
+
+int
+mr_config_check (const char *path, const mr_section_schema_t *extra, mr_config_fault_fn *fn,
+                 void *arg)
+{
+    mr_config_t *self = NULL;
+    mr_error_t err;
+    if (mr_config_open (path, extra, &self, &err) != MR_OK) {
+        fn (err.text, arg);
+        return 1;
     }
+    int faults = mr_config_report (self, fn, arg);
     mr_config_destroy (&self);
     return faults;
 }

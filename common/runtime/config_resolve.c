@@ -13,9 +13,8 @@ section_read (void *arg, const char *kind, const char *name, int line)
 }
 
 static void
-value_read (void *arg, const char *key, const char *value, int line)
+add_entry (mr_config_t *self, const char *key, const char *value, int line, bool faulty)
 {
-    mr_config_t *self = arg;
     mr_config_node_t *node = mr_config_alloc (self, sizeof *node);
     char *own_key = mr_config_copy (self, key, strlen (key));
     char *written = mr_config_copy (self, value, strlen (value));
@@ -23,13 +22,34 @@ value_read (void *arg, const char *key, const char *value, int line)
         return;
     }
     node->entry = (mr_config_entry_t){
-        .section = self->open, .key = own_key, .written = written, .line = line};
+        .section = self->open,
+        .key = own_key,
+        .written = written,
+        .line = line,
+        .faulty = faulty,
+    };
     if (self->open->last != NULL) {
         self->open->last->next = node;
     } else {
         self->open->first = node;
     }
     self->open->last = node;
+}
+
+static void
+value_read (void *arg, const char *key, const char *value, int line)
+{
+    add_entry (arg, key, value, line, false);
+}
+
+static void
+broken_read (void *arg, const char *key, int line, const char *what)
+{
+    mr_config_t *self = arg;
+    add_entry (self, key, "", line, true);
+    if (what != NULL && self->open != NULL) {
+        mr_config_reject (self, (mr_config_place_t){self->open, key, line}, "%s", what);
+    }
 }
 
 static void
@@ -41,7 +61,7 @@ fault_read (void *arg, int line, const char *text)
 void
 mr_config_read (mr_config_t *self, const char *text, size_t bytes)
 {
-    const mr_ini_handler_t handler = {section_read, value_read, fault_read, self};
+    const mr_ini_handler_t handler = {section_read, value_read, fault_read, broken_read, self};
     mr_ini_read (text, bytes, &handler);
 }
 
@@ -93,14 +113,16 @@ check_twice (mr_config_t *self, const mr_config_section_t *section)
     }
 }
 
-/* Find the schema of a section. Returns whether its keys can be checked. */
+/* Find the schema of a section. Returns whether its keys can be checked.
+ *   chain  NULL: the key is faulty, and what stands in it is not known */
 static bool
 bind_section (mr_config_t *self, mr_config_section_t *section, const mr_section_schema_t *extra,
               const char *chain)
 {
     section->schema = find_schema (extra, section->kind);
     if (section->schema == NULL) {
-        if (section->name[0] != '\0' || !mr_config_has_word (chain, section->kind)) {
+        bool may_be = chain == NULL || mr_config_has_word (chain, section->kind);
+        if (section->name[0] != '\0' || !may_be) {
             reject_section (self, section, extra);
             return false;
         }
@@ -210,10 +232,14 @@ resolve_entries (mr_config_t *self, mr_config_section_t *section)
         entry->option = mr_config_row (section, entry->key, &index);
         if (entry->option == NULL && section->schema != NULL) {
             reject_key (self, entry);
+            entry->faulty = true;
             continue;
         }
         bool repeated = check_repeat (self, entry);
-        if (resolve_value (self, entry) && entry->option != NULL && !repeated) {
+        entry->faulty = entry->faulty || !resolve_value (self, entry);
+        if (entry->faulty) {
+            entry->value.text = NULL;
+        } else if (entry->option != NULL && !repeated) {
             section->values[index] = entry->value;
         }
     }
@@ -294,10 +320,10 @@ add_missing (mr_config_t *self, const mr_section_schema_t *extra, const char *ch
         mr_config_add_section (self, extra->name, "", 0);
     }
     adding_t adding = {self, extra};
-    mr_config_words (chain, add_stage, &adding);
+    mr_config_words (chain != NULL ? chain : "", add_stage, &adding);
 }
 
-/* `[pipeline] chain` as written, needed before any section can be judged. */
+/* `[pipeline] chain` as written, needed before any section can be judged. NULL: it is faulty. */
 static const char *
 find_chain (mr_config_t *self)
 {
@@ -305,8 +331,10 @@ find_chain (mr_config_t *self)
     const mr_config_entry_t *entry =
         pipeline != NULL ? mr_config_next (pipeline, "chain", NULL) : NULL;
     mr_error_t ignored; /* resolve_value reports it */
-    const char *chain = entry != NULL ? mr_config_expand (self, entry->written, &ignored) : NULL;
-    return chain != NULL ? chain : "";
+    if (entry == NULL) {
+        return "";
+    }
+    return entry->faulty ? NULL : mr_config_expand (self, entry->written, &ignored);
 }
 
 static void

@@ -10,6 +10,7 @@
 typedef struct chain_check {
     mr_config_t *config;
     mr_config_place_t place;
+    size_t words; /* faulty ones, too */
     size_t count;
     const char *seen[MR_CONFIG_STAGES_MAX];
 } chain_check_t;
@@ -38,6 +39,7 @@ static void
 check_stage (const char *name, void *arg)
 {
     chain_check_t *check = arg;
+    check->words++;
     if (!is_stage_name (name)) {
         mr_config_reject (check->config, check->place,
                           "\"%.40s\" is not a stage; write a-z first, then a-z 0-9 _ -, at most "
@@ -71,7 +73,7 @@ check_chain (mr_config_t *self, const mr_config_section_t *pipeline)
     if (chain != NULL) {
         mr_config_words (chain, check_stage, &check);
     }
-    if (chain != NULL && check.count < 2) {
+    if (chain != NULL && check.words < 2 && check.count == check.words) {
         mr_config_reject (self, check.place, "a chain has at least two stages");
     }
     size_t longest = strlen ("launcher");
@@ -93,14 +95,14 @@ static void
 check_run_dir (mr_config_t *self, const mr_config_section_t *pipeline, size_t longest)
 {
     const char *run_dir = mr_config_text (pipeline, "run_dir");
-    if (run_dir == NULL) {
+    if (run_dir == NULL || !mr_config_sound (pipeline, "run_dir")) {
         return;
     }
     size_t bytes = strlen (run_dir) + 1 + longest + strlen (".62.ipc");
     if (bytes > MR_IPC_PATH_MAX_BYTES) {
         mr_config_reject (self, mr_config_at (pipeline, "run_dir"),
-                          "run_dir is too long: sockets in %.200s would need %zu bytes, and %d is "
-                          "the limit; take at least %zu off",
+                          "too long: sockets in %.200s would need %zu bytes, and %d is the limit; "
+                          "take at least %zu off",
                           run_dir, bytes, MR_IPC_PATH_MAX_BYTES, bytes - MR_IPC_PATH_MAX_BYTES);
     }
 }
@@ -112,13 +114,28 @@ check_directories (mr_config_t *self, const mr_config_section_t *pipeline)
     static const char *const keys[] = {"run_dir", "data_dir"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const char *path = mr_config_text (pipeline, keys[i]);
-        const char *kind = path != NULL ? mr_filesystem_network (path) : NULL;
+        bool sound = path != NULL && mr_config_sound (pipeline, keys[i]);
+        const char *kind = sound ? mr_filesystem_network (path) : NULL;
         if (kind != NULL) {
             mr_config_reject (self, mr_config_at (pipeline, keys[i]),
                               "%.200s is on a network file system (%s); locks do not hold there, "
                               "take a local directory",
                               path, kind);
         }
+    }
+}
+
+/* Sections of a kind that no stage of the chain reads. */
+static void
+check_use (mr_config_t *self, const mr_config_section_t *pipeline, const char *kind,
+           const char *stage)
+{
+    const mr_config_section_t *section = mr_config_next_section (self, kind, NULL);
+    const char *chain = mr_config_text (pipeline, "chain");
+    if (section != NULL && mr_config_sound (pipeline, "chain") &&
+        !mr_config_has_word (chain, stage)) {
+        mr_config_warn (self, mr_config_at (section, NULL),
+                        "not used: [pipeline] chain has no stage %s", stage);
     }
 }
 
@@ -135,4 +152,6 @@ mr_config_rules (mr_config_t *self)
     mr_config_rules_endpoints (self);
     mr_config_rules_metrics (self);
     mr_config_rules_sinks (self);
+    check_use (self, pipeline, "metric", "metrics");
+    check_use (self, pipeline, "sink", "exporter");
 }

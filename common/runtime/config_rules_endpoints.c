@@ -46,7 +46,9 @@ is_same (const bound_t *a, const bound_t *b)
 static bool
 is_own_socket (const mr_config_t *self, const char *path)
 {
-    const char *run_dir = mr_config_text (mr_config_section (self, "pipeline"), "run_dir");
+    const mr_config_section_t *pipeline = mr_config_section (self, "pipeline");
+    const char *run_dir =
+        mr_config_sound (pipeline, "run_dir") ? mr_config_text (pipeline, "run_dir") : NULL;
     size_t bytes = run_dir != NULL ? strlen (run_dir) : 0;
     if (bytes == 0 || strncmp (path, run_dir, bytes) != 0 || path[bytes] != '/') {
         return false;
@@ -190,7 +192,8 @@ mr_config_rules_endpoints (mr_config_t *self)
     const mr_config_section_t *monitor = mr_config_section (self, "monitor");
     bound_t http = {.place = mr_config_at (monitor, "http")};
     const char *text = mr_config_text (monitor, "http");
-    if (text != NULL && mr_config_number (monitor, "http") > 0 && describe (text, &http)) {
+    if (text != NULL && mr_config_sound (monitor, "http") &&
+        mr_config_number (monitor, "http") > 0 && describe (text, &http)) {
         add (endpoints, &http);
     }
 }

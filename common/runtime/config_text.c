@@ -144,26 +144,42 @@ append_parts (char path[PATH_MAX], const char *rest)
     }
 }
 
-/* A simple absolute path without "..": what exists of its directory is asked of the system, as
- * links may make ".." mean something else. Other paths, and overlong ones, are returned as is. */
+/* An absolute path where links lead, as far as its first `bytes` exist; the rest is appended. */
 static const char *
-without_parents (mr_config_t *self, const char *path)
+follow (mr_config_t *self, const char *path, size_t bytes)
 {
     char head[PATH_MAX];
     char real[PATH_MAX];
-    size_t bytes = strlen (path);
-    const char *last = strrchr (path, '/');
-    bool ends_up = strcmp (last, "/..") == 0;
-    if ((strstr (path, "/../") == NULL && !ends_up) || bytes >= sizeof head / 2) {
+    if (strlen (path) >= sizeof head / 2) {
         return path;
     }
-    memcpy (head, path, bytes + 1);
-    head[ends_up ? bytes : (size_t)(last - path)] = '\0';
+    memcpy (head, path, bytes);
+    head[bytes] = '\0';
     while (realpath (head[0] != '\0' ? head : "/", real) == NULL && head[0] != '\0') {
         *strrchr (head, '/') = '\0';
     }
     append_parts (real, path + strlen (head));
     return mr_config_copy (self, real, strlen (real));
+}
+
+const char *
+mr_config_real (mr_config_t *self, const char *path)
+{
+    return follow (self, path, strlen (path));
+}
+
+/* A simple absolute path without "..": what exists of its directory is asked of the system, as
+ * links may make ".." mean something else. Other paths are returned as is. */
+static const char *
+without_parents (mr_config_t *self, const char *path)
+{
+    size_t bytes = strlen (path);
+    const char *last = strrchr (path, '/');
+    bool ends_up = strcmp (last, "/..") == 0;
+    if (strstr (path, "/../") == NULL && !ends_up) {
+        return path;
+    }
+    return follow (self, path, ends_up ? bytes : (size_t)(last - path));
 }
 
 static const char *

@@ -3,6 +3,7 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <ini.h>
 #include <stdarg.h>
@@ -163,6 +164,9 @@ append_value (reader_t *self, span_t piece)
     return true;
 }
 
+static const char too_long[] = "the value is too long; 8192 bytes are the limit";
+static_assert (MR_INI_VALUE_MAX_BYTES == 8192, "the message says so");
+
 /* Whether a line goes on with the value of a key that is indented so far. */
 static bool
 is_continuation (span_t line, size_t key_indent)
@@ -179,9 +183,10 @@ skip_continuations (reader_t *self, size_t key_indent)
     }
 }
 
-/* The value that begins with `rest` and goes on in deeper indented lines. */
+/* The value that begins with `rest` and goes on in deeper indented lines. Whether it is whole;
+ * where not, ret_what is why, NULL when that was reported. */
 static bool
-read_value (reader_t *self, span_t rest, size_t key_indent)
+read_value (reader_t *self, span_t rest, size_t key_indent, const char **ret_what)
 {
     bool quoted = false;
     self->value_line = self->line;
@@ -199,9 +204,7 @@ read_value (reader_t *self, span_t rest, size_t key_indent)
         }
         fits = append_value (self, cut_comment (line, &quoted)) && fits;
     }
-    if (!fits) {
-        fault (self, self->value_line, "a value of more than %d bytes", MR_INI_VALUE_MAX_BYTES);
-    }
+    *ret_what = fits || !clean ? NULL : too_long;
     return fits && clean;
 }
 
@@ -282,14 +285,37 @@ read_key (reader_t *self, span_t line, size_t indent, char key[MR_INI_NAME_MAX_B
     size_t key_bytes = (size_t)(equals - line.data);
     bool named = copy_name (self, trim ((span_t){line.data, key_bytes}), "key", key);
     span_t rest = {equals + 1, line.bytes - key_bytes - 1};
-    if (!read_value (self, rest, indent) || !named || self->skip) {
+    const char *what = NULL;
+    bool whole = read_value (self, rest, indent, &what);
+    if (!named || self->skip) {
         return false;
     }
     if (!self->in_section) {
         fault (self, self->value_line, "%s stands before the first [section]", key);
         return false;
     }
+    if (!whole) {
+        self->handler->broken (self->handler->arg, key, self->value_line, what);
+        return false;
+    }
     return has_room (self, &self->values, MR_INI_VALUES_MAX, "values");
+}
+
+/* A line that is no text, which was reported: whose key or section it was must be known, lest it be
+ * missed. */
+static void
+pass_unclean (reader_t *self, span_t line, size_t indent)
+{
+    const char *equals = memchr (line.data, '=', line.bytes);
+    span_t key = trim ((span_t){line.data, equals != NULL ? (size_t)(equals - line.data) : 0});
+    self->skip = self->skip || line.data[0] == '[';
+    if (!self->skip && self->in_section && is_name (key) && key.bytes <= MR_INI_NAME_MAX_BYTES) {
+        char name[MR_INI_NAME_MAX_BYTES + 1];
+        memcpy (name, key.data, key.bytes);
+        name[key.bytes] = '\0';
+        self->handler->broken (self->handler->arg, name, self->line, NULL);
+    }
+    skip_continuations (self, indent);
 }
 
 /* ini_reader: one short line for inih, NULL at the end. Faulty lines are reported and left out. */
@@ -306,8 +332,7 @@ next_line (char *ret_line, int bytes, void *stream)
             continue;
         }
         if (!is_clean (self, text)) {
-            self->skip = self->skip || text.data[0] == '[';
-            skip_continuations (self, indent);
+            pass_unclean (self, text, indent);
             continue;
         }
         char key[MR_INI_NAME_MAX_BYTES + 1];

@@ -31,6 +31,8 @@ typedef struct mr_ini_handler {
     void (*section) (void *arg, const char *kind, const char *name, int line); /* name may be "" */
     void (*value) (void *arg, const char *key, const char *value, int line);
     void (*fault) (void *arg, int line, const char *text);
+    /* The key stands there, but its value cannot be read. what: why; NULL: `fault` was told. */
+    void (*broken) (void *arg, const char *key, int line, const char *what);
     void *arg;
 } mr_ini_handler_t;
 

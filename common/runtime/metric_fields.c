@@ -27,16 +27,18 @@ add (const char *path, void *arg)
     if (mr_metric_fields_find (fields, path) < MR_METRIC_FIELDS_MAX) {
         return;
     }
-    if (fields->count == MR_METRIC_FIELDS_MAX || strlen (path) >= MR_METRIC_FIELD_BYTES) {
+    if (strlen (path) >= MR_METRIC_FIELD_BYTES) {
+        return; /* a fault, told by the rules of the configuration */
+    }
+    if (fields->count == MR_METRIC_FIELDS_MAX) {
         collector->overflow = true;
         return;
     }
     snprintf (fields->paths[fields->count++], MR_METRIC_FIELD_BYTES, "%s", path);
 }
 
-mr_status_t
-mr_metric_fields_collect (const mr_config_t *config, mr_metric_fields_t *ret_fields,
-                          mr_error_t *err)
+const mr_config_section_t *
+mr_metric_fields_overflow (const mr_config_t *config, mr_metric_fields_t *ret_fields)
 {
     collector_t collector = {.fields = ret_fields};
     ret_fields->count = 0;
@@ -51,14 +53,15 @@ mr_metric_fields_collect (const mr_config_t *config, mr_metric_fields_t *ret_fie
             mr_config_words (by, add, &collector);
         }
         if (collector.overflow) {
-            mr_error_set (err,
-                          "%s:%d: [metric %s]: the metrics read more than %d fields, or one whose "
-                          "name has over %d bytes",
-                          mr_config_file (config), mr_config_section_line (metric),
-                          mr_config_section_name (metric), MR_METRIC_FIELDS_MAX,
-                          MR_METRIC_FIELD_BYTES - 1);
-            return MR_CONFIG;
+            return metric;
         }
     }
-    return MR_OK;
+    return NULL;
+}
+
+void
+mr_metric_fields_collect (const mr_config_t *config, mr_metric_fields_t *ret_fields)
+{
+    const mr_config_section_t *overflow = mr_metric_fields_overflow (config, ret_fields);
+    MR_ASSERT (overflow == NULL);
 }

@@ -18,9 +18,13 @@ typedef struct mr_metric_fields {
     char paths[MR_METRIC_FIELDS_MAX][MR_METRIC_FIELD_BYTES];
 } mr_metric_fields_t;
 
-/* MR_OK; MR_CONFIG: too many or too long (err is complete). */
-MR_CHECK mr_status_t mr_metric_fields_collect (const mr_config_t *config,
-                                               mr_metric_fields_t *ret_fields, mr_error_t *err);
+/* Of a configuration without faults. */
+void mr_metric_fields_collect (const mr_config_t *config, mr_metric_fields_t *ret_fields);
+
+/* For the rules of the configuration: the [metric] that reads more fields than there is room for,
+ * NULL when all fit. */
+const mr_config_section_t *mr_metric_fields_overflow (const mr_config_t *config,
+                                                      mr_metric_fields_t *ret_fields);
 
 /* Place of a path in the list; MR_METRIC_FIELDS_MAX when it is not there. */
 size_t mr_metric_fields_find (const mr_metric_fields_t *self, const char *path);

@@ -65,21 +65,16 @@ mr_metric_rules_new (const mr_config_t *config, mr_metric_rules_t **ret_rules, m
     if (self == NULL) {
         return mr_error_errno (err, "metrics");
     }
-    mr_status_t status = mr_metric_fields_collect (config, &self->fields, err);
+    mr_metric_fields_collect (config, &self->fields);
     size_t count = 0;
     const mr_config_section_t *section = NULL;
     while ((section = mr_config_next_section (config, "metric", section)) != NULL) {
         count++;
     }
-    if (status == MR_OK) {
-        self->rules = calloc (count + 1, sizeof *self->rules);
-        if (self->rules == NULL) {
-            status = mr_error_errno (err, "metrics");
-        }
-    }
-    if (status != MR_OK || self->rules == NULL) {
+    self->rules = calloc (count + 1, sizeof *self->rules);
+    if (self->rules == NULL) {
         mr_metric_rules_destroy (&self);
-        return status;
+        return mr_error_errno (err, "metrics");
     }
     while ((section = mr_config_next_section (config, "metric", section)) != NULL) {
         build (section, &self->fields, &self->rules[self->count++]);
@@ -96,38 +91,4 @@ mr_metric_rules_destroy (mr_metric_rules_t **self_p)
         free (*self_p);
         *self_p = NULL;
     }
-}
-
-typedef struct search {
-    const char *path;
-    bool found;
-} search_t;
-
-static void
-compare_word (const char *word, void *arg)
-{
-    search_t *search = arg;
-    search->found = search->found || strcmp (word, search->path) == 0;
-}
-
-const mr_config_entry_t *
-mr_metric_rules_entry (const mr_config_t *config, const char *path)
-{
-    static const char *const keys[] = {"field", "by"};
-    const mr_config_section_t *section = NULL;
-    while ((section = mr_config_next_section (config, "metric", section)) != NULL) {
-        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-            const char *text = mr_config_text (section, keys[i]);
-            search_t search = {.path = path};
-            if (text != NULL && i == 0) {
-                compare_word (text, &search);
-            } else if (text != NULL) {
-                mr_config_words (text, compare_word, &search);
-            }
-            if (search.found) {
-                return mr_config_next (section, keys[i], NULL);
-            }
-        }
-    }
-    return NULL;
 }

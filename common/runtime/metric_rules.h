@@ -25,12 +25,9 @@ typedef struct mr_metric_rules {
     mr_metric_fields_t fields; /* all that the rules read, each once */
 } mr_metric_rules_t;
 
-/* MR_OK and owned rules, which borrow texts of config; MR_CONFIG: err is complete; MR_SYSTEM. */
+/* MR_OK and owned rules, which borrow texts of config; MR_SYSTEM: out of memory. */
 MR_CHECK mr_status_t mr_metric_rules_new (const mr_config_t *config, mr_metric_rules_t **ret_rules,
                                           mr_error_t *err);
 void mr_metric_rules_destroy (mr_metric_rules_t **self_p);
-
-/* The written entry that names a field of a rule, for messages: its `by` or `field`. */
-const mr_config_entry_t *mr_metric_rules_entry (const mr_config_t *config, const char *path);
 
 #endif

@@ -114,7 +114,7 @@ static const mr_option_t metric[] = {
      .help = "What the metric means, shown by Prometheus"},
     {.key = "by", .type = MR_OPTION_LIST,
      .help = "Fields that become labels: one series for each combination of their values"},
-    {.key = "field", .type = MR_OPTION_STRING, .min = 1, .max = 256,
+    {.key = "field", .type = MR_OPTION_STRING, .min = 1, .max = 255,
      .help = "Histogram: the field whose number is observed"},
     {.key = "buckets", .type = MR_OPTION_LIST,
      .fallback = "1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000",

@@ -44,7 +44,8 @@ typedef struct mr_stage_callbacks {
     void (*on_later) (mr_stage_t *stage, const mr_batch_t *batch);
     /* One operation succeeded. duration_ms: of the whole batch; count: records. */
     void (*on_success) (mr_stage_t *stage, const char *operation, double duration_ms,
-                        uint64_t count); /* Records failed in one way. */
+                        uint64_t count);
+    /* Records failed in one way. */
     void (*on_error) (mr_stage_t *stage, const char *operation, const mr_failure_t *failure);
 } mr_stage_callbacks_t;
 
@@ -53,9 +54,11 @@ typedef struct mr_stage_ops {
     const char *help;                  /* one line for --help */
     const mr_section_schema_t *schema; /* of its own section; NULL for the built-in domains */
 
-    /* Check what only the stage can: expressions, writable paths. Nothing is started. May be NULL.
-     * MR_CONFIG: err is complete, "file:line: [section] key: ...". */
-    mr_status_t (*check) (const mr_config_t *config, mr_error_t *err);
+    /* Check what only the stage can, expressions, writable paths, and add each fault with
+     * mr_config_reject_entry or mr_config_reject_key. Nothing is started. The configuration may
+     * have faults already: entries that are `faulty` have no value. May be NULL. dry  leave nothing
+     * behind on disk MR_OK, also with faults; MR_SYSTEM: out of memory. */
+    mr_status_t (*check) (mr_config_t *config, bool dry, mr_error_t *err);
 
     /* Make the state of one worker. A source adds its own sockets to mr_stage_loop here. */
     mr_status_t (*create) (mr_stage_t *stage, void **ret_self, mr_error_t *err);
@@ -67,11 +70,10 @@ typedef struct mr_stage_ops {
     void (*turn_over) (void *self);
 
     /* A control message came in (sources only). May be NULL. */
-    void (*control) (
-        void *self,
-        const mr_control_t *control); /* A downstream worker died without leaving: what was sent to
-                                       * it may be lost (sources only; for the others the skeleton
-                                       * tells the sources). May be NULL. */
+    void (*control) (void *self, const mr_control_t *control);
+
+    /* A downstream worker died without leaving: what was sent to it may be lost (sources only; for
+     * the others the skeleton tells the sources). May be NULL. */
     void (*lost) (void *self);
 
     /* About once a second. May be NULL. */

@@ -31,6 +31,7 @@ typedef struct chain_walk {
     mr_stage_t *stage;
     char previous[MR_WORKER_NAME_BYTES];
     bool found;
+    bool late_ingest; /* it is not the first, which the rules of the configuration have told */
 } chain_walk_t;
 
 static void
@@ -45,28 +46,32 @@ walk_chain (const char *word, void *arg)
         snprintf (self->next_stage, sizeof self->next_stage, "%s", word);
     }
     walk->found = walk->found || strcmp (word, self->ops->name) == 0;
+    walk->late_ingest =
+        walk->late_ingest || (walk->previous[0] != '\0' && strcmp (word, "ingest") == 0);
     snprintf (walk->previous, sizeof walk->previous, "%s", word);
 }
 
-static mr_status_t
-find_place (mr_stage_t *self, mr_error_t *err)
+/* What does not fit becomes a fault of the configuration. To be in the chain at all is asked only
+ * of a stage that is to run. */
+static void
+find_place (mr_stage_t *self, bool to_run)
 {
     chain_walk_t walk = {.stage = self};
-    const char *chain = mr_config_text (mr_config_section (self->config, "pipeline"), "chain");
+    const mr_config_section_t *pipeline = mr_config_section (self->config, "pipeline");
+    const char *chain = mr_config_text (pipeline, "chain");
     mr_config_words (chain, walk_chain, &walk);
-    if (!walk.found) {
-        mr_error_set (err, "%s: [pipeline] chain: \"%s\" has no stage %s; add it where it belongs",
-                      mr_config_file (self->config), chain, self->ops->name);
-        return MR_CONFIG;
-    }
     self->is_source = strcmp (self->first_stage, self->ops->name) == 0;
-    if (self->is_source != (self->ops->handle == NULL)) {
-        mr_error_set (err, "%s: [pipeline] chain: %s %s be the first stage",
-                      mr_config_file (self->config), self->ops->name,
-                      self->is_source ? "cannot" : "must");
-        return MR_CONFIG;
+    if (walk.late_ingest || !mr_config_sound (pipeline, "chain")) {
+        return;
     }
-    return MR_OK;
+    if (!walk.found && to_run) {
+        mr_config_reject_key (self->config, pipeline, "chain",
+                              "\"%s\" has no stage %s; add it where it belongs", chain,
+                              self->ops->name);
+    } else if (walk.found && self->is_source != (self->ops->handle == NULL)) {
+        mr_config_reject_key (self->config, pipeline, "chain", "%s %s be the first stage",
+                              self->ops->name, self->is_source ? "cannot" : "must");
+    }
 }
 
 /* ---- start ---- */
@@ -398,6 +403,39 @@ run (mr_stage_t *self, const mr_program_args_t *args, mr_error_t *err)
     return MR_EXIT_OK;
 }
 
+static void
+print_fault (const char *text, void *arg)
+{
+    (void)arg;
+    fprintf (stderr, "%s\n", text);
+}
+
+/* Load the configuration and look at all that can be wrong with it. With --check all faults are
+ * printed, else the first. Returns the exit code. */
+static int
+configure (mr_stage_t *self, const mr_program_args_t *args)
+{
+    const mr_stage_ops_t *ops = self->ops;
+    mr_error_t err = {{0}};
+    mr_status_t status = mr_config_open (args->config_path, ops->schema, &self->config, &err);
+    if (status == MR_OK) {
+        find_place (self, !args->check);
+        status = ops->check != NULL ? ops->check (self->config, args->check, &err) : MR_OK;
+    }
+    if (status == MR_OK && args->check) {
+        return mr_config_report (self->config, print_fault, NULL) == 0 ? MR_EXIT_OK
+                                                                       : MR_EXIT_CONFIG;
+    }
+    if (status == MR_OK) {
+        status = mr_config_verdict (self->config, &err);
+    }
+    if (status != MR_OK) {
+        fprintf (stderr, "%s\n", err.text);
+        return status == MR_CONFIG ? MR_EXIT_CONFIG : MR_EXIT_FAILED;
+    }
+    return MR_EXIT_OK;
+}
+
 int
 mr_stage_main (int argc, char **argv, const mr_stage_ops_t *ops)
 {
@@ -420,18 +458,9 @@ mr_stage_main (int argc, char **argv, const mr_stage_ops_t *ops)
     mr_log_init (who, MR_LOG_INFO);
     mr_process_descriptors ();
     keep_heap ();
-    mr_status_t status = mr_config_load (args.config_path, ops->schema, &self.config, &err);
-    if (status == MR_OK) {
-        status = find_place (&self, &err);
-    }
-    if (status == MR_OK && ops->check != NULL) {
-        status = ops->check (self.config, &err);
-    }
-    if (status != MR_OK) {
-        fprintf (stderr, "%s\n", err.text);
-        code = status == MR_CONFIG ? MR_EXIT_CONFIG : MR_EXIT_FAILED;
-    } else {
-        code = args.check ? MR_EXIT_OK : run (&self, &args, &err);
+    code = configure (&self, &args);
+    if (code == MR_EXIT_OK && !args.check) {
+        code = run (&self, &args, &err);
     }
     stop (&self);
     return code;

@@ -18,7 +18,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { MAX_OUTPUTS = 64, ON_FULL_DROP = 1, LAG_BYTES = 4 << 20 };
+enum { MAX_OUTPUTS = MR_CONFIG_SINKS_MAX + 1, ON_FULL_DROP = 1, LAG_BYTES = 4 << 20 };
 
 /* The store of dead letters; not a name that the configuration allows. */
 #define DEAD_STORE "dead.store"
@@ -56,21 +56,15 @@ input_of (const mr_config_section_t *section)
 static bool
 is_file (const mr_config_section_t *section)
 {
-    return strcmp (mr_config_text (section, "type"), "file") == 0;
+    const char *type = mr_config_text (section, "type");
+    return type != NULL && strcmp (type, "file") == 0;
 }
 
 static mr_status_t
-init_rows (const mr_config_t *config, const mr_config_section_t *section, mr_rows_t *rows,
-           mr_error_t *err)
+init_rows (const mr_config_section_t *section, mr_rows_t *rows, mr_error_t *err)
 {
-    mr_error_t why;
-    mr_status_t status = mr_rows_init (rows, input_of (section), mr_config_text (section, "match"),
-                                       mr_config_number (section, "envelope") != 0, &why);
-    if (status == MR_CONFIG) {
-        return mr_config_fault (config, mr_config_next (section, "match", NULL), err, "%s",
-                                why.text);
-    }
-    return status == MR_OK ? MR_OK : mr_error_errno (err, "sink");
+    return mr_rows_init (rows, input_of (section), mr_config_text (section, "match"),
+                         mr_config_number (section, "envelope") != 0, err);
 }
 
 /* A sink that has worked is not the configuration's fault when it does not any more: then it is
@@ -86,27 +80,25 @@ has_worked (const mr_config_t *config, const mr_config_section_t *section)
 }
 
 mr_status_t
-mr_outputs_check (const mr_config_t *config, mr_error_t *err)
+mr_outputs_check (mr_config_t *config, bool dry, mr_error_t *err)
 {
     const mr_config_section_t *section = NULL;
-    for (int count = 1; (section = mr_config_next_section (config, "sink", section)) != NULL;
-         count++) {
-        if (count == MAX_OUTPUTS) {
-            mr_error_set (err, "%s:%d: more than %d sinks", mr_config_file (config),
-                          mr_config_section_line (section), MAX_OUTPUTS - 1);
-            return MR_CONFIG;
-        }
+    while ((section = mr_config_next_section (config, "sink", section)) != NULL) {
         mr_rows_t rows;
-        mr_status_t status = init_rows (config, section, &rows, err);
-        if (status != MR_OK) {
-            return status;
-        }
-        mr_rows_release (&rows);
         mr_error_t why;
-        if (is_file (section) && !has_worked (config, section) &&
-            mr_sink_path_check (mr_config_text (section, "path"), &why) != MR_OK) {
-            return mr_config_fault (config, mr_config_next (section, "path", NULL), err, "%s",
-                                    why.text);
+        mr_status_t status = init_rows (section, &rows, &why);
+        if (status == MR_OK) {
+            mr_rows_release (&rows);
+        } else if (status == MR_CONFIG) {
+            mr_config_reject_key (config, section, "match", "%s", why.text);
+        } else {
+            return mr_error_errno (err, "sink");
+        }
+        const char *path = mr_config_text (section, "path");
+        bool tried = path != NULL && is_file (section) && mr_config_sound (section, "path") &&
+                     !has_worked (config, section);
+        if (tried && mr_sink_path_check (path, dry, &why) != MR_OK) {
+            mr_config_reject_key (config, section, "path", "%s", why.text);
         }
     }
     return MR_OK;
@@ -183,7 +175,7 @@ add_sinks (mr_outputs_t *self, mr_error_t *err)
         output->may_drop = mr_config_number (section, "on_full") == ON_FULL_DROP;
         mr_rows_t rows;
         mr_sink_t sink;
-        status = init_rows (config, section, &rows, err);
+        status = init_rows (section, &rows, err);
         if (status != MR_OK) {
             return status;
         }

@@ -15,8 +15,8 @@
 
 typedef struct mr_outputs mr_outputs_t;
 
-/* Whether the sinks of this configuration could be made. MR_CONFIG: err is complete. */
-MR_CHECK mr_status_t mr_outputs_check (const mr_config_t *config, mr_error_t *err);
+/* Whether the sinks of this configuration could be made; as mr_stage_ops_t.check. */
+MR_CHECK mr_status_t mr_outputs_check (mr_config_t *config, bool dry, mr_error_t *err);
 
 /* Borrowed, all of it. */
 typedef struct mr_outputs_options {

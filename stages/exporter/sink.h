@@ -49,8 +49,10 @@ MR_CHECK mr_status_t mr_sink_file_new (const char *path, mr_sink_t *ret_sink, mr
  * MR_SYSTEM: no memory. */
 MR_CHECK mr_status_t mr_sink_stdout_new (mr_sink_t *ret_sink, mr_error_t *err);
 
-/* Whether a file at path could be written or made, without doing so. MR_CONFIG: err says why not.
- */
-MR_CHECK mr_status_t mr_sink_path_check (const char *path, mr_error_t *err);
+/* Try whether the file at path can be written; where there is none, whether one could be made in
+ * its directory. Nothing of the trial stays.
+ *   dry  neither do directories that had to be made for it
+ * MR_CONFIG: err says why not. */
+MR_CHECK mr_status_t mr_sink_path_check (const char *path, bool dry, mr_error_t *err);
 
 #endif

@@ -61,8 +61,7 @@ allocate (mr_aggregate_t *self)
 }
 
 mr_status_t
-mr_aggregate_new (const mr_metric_rules_t *rules, mr_aggregate_t **ret_self, const char **ret_path,
-                  mr_error_t *err)
+mr_aggregate_new (const mr_metric_rules_t *rules, mr_aggregate_t **ret_self, mr_error_t *err)
 {
     mr_aggregate_t *self = calloc (1, sizeof *self);
     if (self == NULL) {
@@ -74,9 +73,6 @@ mr_aggregate_new (const mr_metric_rules_t *rules, mr_aggregate_t **ret_self, con
     for (size_t i = 0; status == MR_OK && i < rules->fields.count; i++) {
         const char *path = rules->fields.paths[i];
         status = mr_path_new (path, strlen (path), &self->paths[i], err);
-        if (status == MR_CONFIG) {
-            *ret_path = path;
-        }
     }
     if (status == MR_OK) {
         note_labels (self);

@@ -22,10 +22,10 @@ typedef struct mr_aggregate_faults {
 } mr_aggregate_faults_t;
 
 /* rules: borrowed; at least one.
- * MR_OK; MR_CONFIG: rule->field or a label is no path (err says the column, and ret_path, static in
- * rules, which); MR_SYSTEM: out of memory. */
+ * MR_OK; MR_CONFIG: rule->field or a label is no path, as the stage's check says before;
+ * MR_SYSTEM: out of memory. */
 MR_CHECK mr_status_t mr_aggregate_new (const mr_metric_rules_t *rules, mr_aggregate_t **ret_self,
-                                       const char **ret_path, mr_error_t *err);
+                                       mr_error_t *err);
 void mr_aggregate_destroy (mr_aggregate_t **self_p);
 
 /* Aggregate all records of a batch.

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/record/path.h"
 #include "common/runtime/metric_rules.h"
 #include "stages/metrics/aggregate.h"
 
@@ -34,17 +35,7 @@ compile (const mr_config_t *config, metrics_t *self, mr_error_t *err)
     if (status != MR_OK || self->rules->count == 0) {
         return status;
     }
-    const char *path = "";
-    mr_error_t why;
-    status = mr_aggregate_new (self->rules, &self->aggregate, &path, &why);
-    if (status == MR_CONFIG) {
-        const mr_config_entry_t *entry = mr_metric_rules_entry (config, path);
-        return mr_config_fault (config, entry, err, "\"%s\" is no field: %s", path, why.text);
-    }
-    if (status != MR_OK) {
-        *err = why;
-    }
-    return status;
+    return mr_aggregate_new (self->rules, &self->aggregate, err);
 }
 
 static mr_status_t
@@ -65,16 +56,46 @@ make (const mr_config_t *config, metrics_t **ret_self, mr_error_t *err)
     return MR_OK;
 }
 
-static mr_status_t
-check (const mr_config_t *config, mr_error_t *err)
+typedef struct path_check {
+    mr_config_t *config;
+    const mr_config_section_t *metric;
+    const char *key;
+    bool out_of_memory;
+} path_check_t;
+
+static void
+check_path (const char *text, void *arg)
 {
-    metrics_t *self;
-    mr_status_t status = make (config, &self, err);
-    if (status == MR_OK) {
-        void *checked = self;
-        destroy (&checked);
+    path_check_t *check = arg;
+    mr_error_t why;
+    mr_path_t *path = NULL;
+    mr_status_t status = mr_path_new (text, strlen (text), &path, &why);
+    if (status == MR_CONFIG) {
+        mr_config_reject_key (check->config, check->metric, check->key, "\"%.80s\" is no field: %s",
+                              text, why.text);
     }
-    return status;
+    check->out_of_memory = check->out_of_memory || status == MR_SYSTEM;
+    mr_path_destroy (&path);
+}
+
+static mr_status_t
+check (mr_config_t *config, bool dry, mr_error_t *err)
+{
+    (void)dry;
+    path_check_t check = {.config = config};
+    while ((check.metric = mr_config_next_section (config, "metric", check.metric)) != NULL) {
+        const char *field = mr_config_text (check.metric, "field");
+        const char *by = mr_config_text (check.metric, "by");
+        check.key = "field";
+        if (field != NULL) {
+            check_path (field, &check);
+        }
+        check.key = "by";
+        if (by != NULL) {
+            mr_config_words (by, check_path, &check);
+        }
+    }
+    return check.out_of_memory ? mr_error_errno (err, "metrics") : MR_OK;
 }
 
 static mr_status_t

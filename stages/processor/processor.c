@@ -22,8 +22,9 @@ typedef struct processor {
     mr_buffer_t index; /* INDEX section under construction */
 } processor_t;
 
+/* The steps of the configuration. One that is wrong becomes a fault of it and is left out. */
 static mr_status_t
-compile (const mr_config_t *config, mr_steps_t **ret_steps, size_t *ret_watched, mr_error_t *err)
+compile (mr_config_t *faults, const mr_config_t *config, mr_steps_t **ret_steps, mr_error_t *err)
 {
     const mr_config_section_t *section = mr_config_section (config, "processor");
     mr_steps_t *steps = NULL;
@@ -31,24 +32,16 @@ compile (const mr_config_t *config, mr_steps_t **ret_steps, size_t *ret_watched,
         mr_steps_new ((mr_parse_t)mr_config_number (section, "parse"), &steps, err);
     const mr_config_entry_t *entry = NULL;
     while (status == MR_OK && (entry = mr_config_next (section, NULL, entry)) != NULL) {
-        if ((entry->option->flags & MR_OPTION_ORDERED) == 0) {
+        if (entry->faulty || (entry->option->flags & MR_OPTION_ORDERED) == 0) {
             continue;
         }
         mr_error_t why;
         status = mr_steps_add (steps, entry->option->key, entry->value.text, &why);
-        if (status == MR_CONFIG) {
-            status = mr_config_fault (config, entry, err, "%s", why.text);
-        }
-    }
-    mr_metric_fields_t fields = {0};
-    if (status == MR_OK) {
-        status = mr_metric_fields_collect (config, &fields, err);
-    }
-    for (size_t i = 0; status == MR_OK && i < fields.count; i++) {
-        status = mr_steps_watch (steps, fields.paths[i], err);
-        if (status == MR_CONFIG) {
-            mr_error_prefix (err, "%s: [metric]: field \"%s\"", mr_config_file (config),
-                             fields.paths[i]);
+        if (status == MR_CONFIG && faults != NULL) {
+            mr_config_reject_entry (faults, entry, "%s", why.text);
+            status = MR_OK;
+        } else if (status != MR_OK) {
+            *err = why;
         }
     }
     if (status != MR_OK) {
@@ -56,17 +49,34 @@ compile (const mr_config_t *config, mr_steps_t **ret_steps, size_t *ret_watched,
         return status;
     }
     *ret_steps = steps;
-    *ret_watched = fields.count;
     return MR_OK;
 }
 
 static mr_status_t
-check (const mr_config_t *config, mr_error_t *err)
+check (mr_config_t *config, bool dry, mr_error_t *err)
 {
+    (void)dry;
     mr_steps_t *steps = NULL;
-    size_t watched;
-    mr_status_t status = compile (config, &steps, &watched, err);
+    mr_status_t status = compile (config, config, &steps, err);
     mr_steps_destroy (&steps);
+    return status;
+}
+
+/* Have the fields told that the metrics read. */
+static mr_status_t
+watch (processor_t *self, const mr_config_t *config, mr_error_t *err)
+{
+    mr_metric_fields_t fields = {0};
+    mr_metric_fields_collect (config, &fields);
+    mr_status_t status = MR_OK;
+    for (size_t i = 0; status == MR_OK && i < fields.count; i++) {
+        status = mr_steps_watch (self->steps, fields.paths[i], err);
+        if (status == MR_CONFIG) {
+            mr_error_prefix (err, "%s: [metric]: field \"%s\"", mr_config_path (config),
+                             fields.paths[i]);
+        }
+    }
+    self->watched = fields.count;
     return status;
 }
 
@@ -92,7 +102,11 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
     self->config_hash = mr_config_hash (mr_stage_config (stage));
     mr_buffer_init (&self->dead, DEAD_LIMIT);
     mr_buffer_init (&self->index, 4 * (size_t)MR_BATCH_MAX_RECORDS);
-    mr_status_t status = compile (mr_stage_config (stage), &self->steps, &self->watched, err);
+    const mr_config_t *config = mr_stage_config (stage);
+    mr_status_t status = compile (NULL, config, &self->steps, err);
+    if (status == MR_OK) {
+        status = watch (self, config, err);
+    }
     if (status != MR_OK) {
         void *failed = self;
         destroy (&failed);

@@ -2,6 +2,7 @@
 
 #include "common/record/chars.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,22 @@ fail_after_path (const reader_t *reader, const char *what)
                  hyphen ? "a name with '-' in it is written in backticks: `user-agent`" : what);
 }
 
+/* What is wrong with a value; a word is most often text that lacks its quotes. */
+static mr_status_t
+fail_value (const reader_t *reader, const char *text, const char *what)
+{
+    if (text[strspn (text, " \t")] == '\0') {
+        return fail (reader, "a JSON value is expected, as in: env = \"prod\"");
+    }
+    char first = reader->text[reader->at];
+    if (isalpha ((unsigned char)first) || first == '\'') {
+        return fail (reader, "text stands in double quotes, as in: env = \"prod\"");
+    }
+    mr_error_set (reader->err, "column %u: the value is not JSON: %s",
+                  mr_path_column (reader->text, reader->at), what);
+    return MR_CONFIG;
+}
+
 static mr_status_t
 read_set (mr_step_t *self, reader_t *reader)
 {
@@ -109,9 +126,7 @@ read_set (mr_step_t *self, reader_t *reader)
     if (mr_json_check (self->text, strlen (self->text), &self->value, &offset, &what) !=
         MR_JSON_OK) {
         reader->at += offset;
-        mr_error_set (reader->err, "column %u: a JSON value is expected: %s",
-                      mr_path_column (reader->text, reader->at), what);
-        return MR_CONFIG;
+        return fail_value (reader, self->text, what);
     }
     return MR_OK;
 }

@@ -57,10 +57,9 @@ main (int argc, char **argv)
     mr_aggregate_t *aggregate;
     mr_steps_t *steps;
     mr_steps_output_t output;
-    const char *path;
     require (mr_config_load_text (text, strlen (text), "bench.ini", &config, &err), &err);
     require (mr_metric_rules_new (config, &rules, &err), &err);
-    require (mr_aggregate_new (rules, &aggregate, &path, &err), &err);
+    require (mr_aggregate_new (rules, &aggregate, &err), &err);
     require (mr_steps_new (MR_PARSE_JSON, &steps, &err), &err);
     for (size_t i = 0; i < rules->fields.count; i++) {
         require (mr_steps_watch (steps, rules->fields.paths[i], &err), &err);

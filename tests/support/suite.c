@@ -33,3 +33,16 @@ mr_test_dir (void)
     }
     return path;
 }
+
+const char *
+mr_test_ini (const char *text, size_t bytes)
+{
+    static char path[4096];
+    snprintf (path, sizeof path, "%s/x.ini", mr_test_dir ());
+    FILE *file = fopen (path, "w");
+    if (file == NULL || fwrite (text, 1, bytes, file) != bytes || fclose (file) != 0) {
+        perror (path);
+        abort ();
+    }
+    return path;
+}

@@ -19,13 +19,11 @@ static void
 open_fixture (fixture_t *self, const char *text)
 {
     mr_error_t err = {{0}};
-    const char *path = "";
     ck_assert_msg (
         mr_config_load_text (text, strlen (text), "/tmp/test.ini", &self->config, &err) == MR_OK,
         "%s", err.text);
     ck_assert_int_eq (mr_metric_rules_new (self->config, &self->rules, &err), MR_OK);
-    ck_assert_msg (mr_aggregate_new (self->rules, &self->aggregate, &path, &err) == MR_OK, "%s",
-                   err.text);
+    ck_assert_msg (mr_aggregate_new (self->rules, &self->aggregate, &err) == MR_OK, "%s", err.text);
 }
 
 static void
@@ -318,24 +316,18 @@ START_TEST (test_a_record_that_is_no_json_is_counted_without_labels)
 }
 END_TEST
 
-START_TEST (test_what_is_no_path_is_named)
+START_TEST (test_what_is_no_path_is_refused)
 {
     static const char text[] = "[metric n]\ntype = counter\nby = ok, a..b\n";
     mr_config_t *config;
     mr_metric_rules_t *rules;
     mr_aggregate_t *aggregate;
     mr_error_t err;
-    const char *path = "";
     ck_assert_int_eq (mr_config_load_text (text, strlen (text), "/tmp/t.ini", &config, &err),
                       MR_OK);
     ck_assert_int_eq (mr_metric_rules_new (config, &rules, &err), MR_OK);
-    ck_assert_int_eq (mr_aggregate_new (rules, &aggregate, &path, &err), MR_CONFIG);
-    ck_assert_str_eq (path, "a..b");
+    ck_assert_int_eq (mr_aggregate_new (rules, &aggregate, &err), MR_CONFIG);
     ck_assert_ptr_nonnull (strstr (err.text, "column 3"));
-    const mr_config_entry_t *entry = mr_metric_rules_entry (config, path);
-    ck_assert_ptr_nonnull (entry);
-    ck_assert_str_eq (entry->key, "by");
-    ck_assert_int_eq (entry->line, 3);
     mr_metric_rules_destroy (&rules);
     mr_config_destroy (&config);
 }
@@ -356,7 +348,7 @@ main (void)
         test_a_long_value_is_cut_between_characters,
         test_many_values_are_counted_right_from_batch_to_batch,
         test_a_record_that_is_no_json_is_counted_without_labels,
-        test_what_is_no_path_is_named,
+        test_what_is_no_path_is_refused,
         NULL,
     };
     return mr_suite_run ("aggregate", tests);

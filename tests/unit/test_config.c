@@ -26,19 +26,6 @@ load (const char *text)
     return config;
 }
 
-/* Path of a file with this text, in a new directory. */
-static const char *
-write_file (const char *text, size_t bytes)
-{
-    static char path[4096];
-    snprintf (path, sizeof path, "%s/x.ini", mr_test_dir ());
-    FILE *file = fopen (path, "w");
-    ck_assert_ptr_nonnull (file);
-    ck_assert_uint_eq (fwrite (text, 1, bytes, file), bytes);
-    ck_assert_int_eq (fclose (file), 0);
-    return path;
-}
-
 START_TEST (test_an_empty_file_has_every_default)
 {
     mr_config_t *config = load ("");
@@ -195,14 +182,14 @@ START_TEST (test_a_stage_checks_its_section_with_its_own_schema)
     static const char text[] = "[pipeline]\nchain = ingest, resize\n[resize]\nwidth = 7\n";
     mr_config_t *config = NULL;
     mr_error_t err = {""};
-    const char *path = write_file (text, sizeof text - 1);
+    const char *path = mr_test_ini (text, sizeof text - 1);
     ck_assert_msg (mr_config_load (path, &resize, &config, &err) == MR_OK, "%s", err.text);
     const mr_config_section_t *section = mr_config_section (config, "resize");
     ck_assert_int_eq (mr_config_number (section, "width"), 7);
     ck_assert_int_eq (mr_config_number (section, "workers"), 1);
     mr_config_destroy (&config);
     static const char bad[] = "[resize]\nwdth = 7\n";
-    path = write_file (bad, sizeof bad - 1);
+    path = mr_test_ini (bad, sizeof bad - 1);
     ck_assert_int_eq (mr_config_load (path, &resize, &config, &err), MR_CONFIG);
     ck_assert_ptr_nonnull (strstr (err.text, ":2: [resize] wdth: unknown key; nearest: width"));
 }
@@ -245,7 +232,7 @@ END_TEST
 START_TEST (test_paths_are_relative_to_the_file_and_not_to_the_caller)
 {
     static const char text[] = "[ingest]\npull = ipc://in\n";
-    const char *path = write_file (text, sizeof text - 1);
+    const char *path = mr_test_ini (text, sizeof text - 1);
     char dir[4096];
     char expected[4200];
     snprintf (dir, sizeof dir, "%.*s", (int)(strrchr (path, '/') - path), path);
@@ -335,7 +322,7 @@ END_TEST
 
 START_TEST (test_a_file_without_read_permission_says_so)
 {
-    const char *path = write_file ("", 0);
+    const char *path = mr_test_ini ("", 0);
     ck_assert_int_eq (chmod (path, 0), 0);
     bool root = geteuid () == 0;
     if (root) { /* who reads everything: ask as somebody else, in check's fork */
@@ -354,82 +341,14 @@ START_TEST (test_a_file_over_one_mebibyte_is_refused)
     size_t bytes = (1 << 20) + 1;
     char *text = malloc (bytes);
     memset (text, '\n', bytes);
-    const char *path = write_file (text, bytes);
+    const char *path = mr_test_ini (text, bytes);
     unreadable (path, "is larger than 1 MiB; is it a configuration?");
     mr_config_t *config = NULL;
     mr_error_t err = {""};
-    path = write_file (text, bytes - 1);
+    path = mr_test_ini (text, bytes - 1);
     ck_assert_msg (mr_config_load (path, NULL, &config, &err) == MR_OK, "%s", err.text);
     mr_config_destroy (&config);
     free (text);
-}
-END_TEST
-
-/* The lines that check reports, without the path. */
-static void
-collect (const char *text, void *arg)
-{
-    const char *colon = strstr (text, "x.ini:");
-    hear (arg, colon != NULL ? colon + 6 : text, "\n");
-}
-
-START_TEST (test_check_reports_every_fault_in_the_order_of_the_file)
-{
-    static const char text[] = "[pipeline]\nchain = ingest\nnmae = x\n"
-                               "[ingest]\nwindow = 0\nnonsense\n[snik a]\ntype = file\n"
-                               "[sink b]\nenvelope = yes\ninput = dead\n";
-    heard_t heard = {0};
-    const char *path = write_file (text, sizeof text - 1);
-    ck_assert_int_eq (mr_config_check (path, NULL, collect, &heard), 6);
-    ck_assert_str_eq (
-        heard.text,
-        "2: [pipeline] chain: a chain has at least two stages\n"
-        "3: [pipeline] nmae: unknown key; nearest: name\n"
-        "5: [ingest] window: 0 is not in 1 .. 65536\n"
-        "6: \"nonsense\" is neither [section] nor key = value\n"
-        "7: [snik a]: unknown section; nearest: [sink]\n"
-        "9: [sink b] type: is missing: Append lines to a file, or print them while in the "
-        "foreground; one of: file|stdout\n"
-        "10: warning: [sink b] envelope: only matters for input = records\n");
-    mr_config_t *config = NULL;
-    mr_error_t err = {""};
-    ck_assert_int_eq (mr_config_load (path, NULL, &config, &err), MR_CONFIG);
-    ck_assert_ptr_nonnull (strstr (err.text, "at least two stages (and 5 more: millrace check "));
-}
-END_TEST
-
-START_TEST (test_check_of_a_right_file_without_input_and_sink_only_warns)
-{
-    heard_t heard = {0};
-    const char *path = write_file ("\n[ingest]\n", 10);
-    ck_assert_int_eq (mr_config_check (path, NULL, collect, &heard), 0);
-    ck_assert_str_eq (heard.text,
-                      " warning: no [sink]: records are counted as exported and kept nowhere\n"
-                      "2: warning: [ingest]: no input: no pull, router or tcp, so nothing "
-                      "can come in\n");
-}
-END_TEST
-
-START_TEST (test_check_shows_a_hundred_faults_and_counts_the_rest)
-{
-    heard_t text = {0};
-    for (size_t i = 0; i < 150; i++) {
-        hear (&text, "nonsense", "\n");
-    }
-    heard_t heard = {0};
-    const char *path = write_file (text.text, text.bytes);
-    ck_assert_int_eq (mr_config_check (path, NULL, collect, &heard), 150);
-    ck_assert_ptr_nonnull (strstr (heard.text, "\n100: \"nonsense\""));
-    ck_assert_ptr_nonnull (strstr (heard.text, " and 50 more\n"));
-    ck_assert_ptr_null (strstr (heard.text, "\n101:"));
-}
-END_TEST
-
-START_TEST (test_check_of_what_cannot_be_read_is_one_fault)
-{
-    heard_t heard = {0};
-    ck_assert_int_eq (mr_config_check ("/nowhere/x.ini", NULL, collect, &heard), 1);
-    ck_assert_str_eq (heard.text, " cannot be read: No such file or directory\n");
 }
 END_TEST
 
@@ -453,10 +372,6 @@ main (void)
         test_what_cannot_be_read_says_why,
         test_a_file_without_read_permission_says_so,
         test_a_file_over_one_mebibyte_is_refused,
-        test_check_reports_every_fault_in_the_order_of_the_file,
-        test_check_of_a_right_file_without_input_and_sink_only_warns,
-        test_check_shows_a_hundred_faults_and_counts_the_rest,
-        test_check_of_what_cannot_be_read_is_one_fault,
         NULL,
     };
     return mr_suite_run ("config", tests);

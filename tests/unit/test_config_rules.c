@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct fault {
     const char *text;
@@ -92,7 +93,8 @@ START_TEST (test_keys_that_are_wrong)
         {"[metric a]\nby = b\n",
          "1: [metric a] type: is missing: Count records, or the distribution of a field; one of: "
          "counter|histogram"},
-        {"[monitor]\nhttp = on\n", "2: [monitor] http: \"on\" has no port; write HOST:PORT"},
+        {"[monitor]\nhttp = on\n",
+         "2: [monitor] http: \"on\" has no port; write HOST:PORT, or off"},
         {"[ingest]\ntcp = 127.0.0.1:0\n", "2: [ingest] tcp: 127.0.0.1:0 is not in 1 .. 65535"},
         {"[launcher]\nrestart_window = 100ms\n",
          "2: [launcher] restart_window: 100ms is not in 1s .. 1d"},
@@ -208,7 +210,7 @@ START_TEST (test_socket_paths_that_are_too_long)
     path[92] = '\0';
     snprintf (text, sizeof text, "[pipeline]\nrun_dir = %s\n", path);
     snprintf (message, sizeof message,
-              "2: [pipeline] run_dir: run_dir is too long: sockets in %s would need 109 bytes, and "
+              "2: [pipeline] run_dir: too long: sockets in %s would need 109 bytes, and "
               "107 is the limit; take at least 2 off",
               path);
     rejects ("/etc/x.ini", text, message);
@@ -235,9 +237,9 @@ START_TEST (test_metrics_that_are_wrong)
         {"[metric a]\ntype = histogram\nfield = x\nbuckets = 1, 5, 5\n",
          "4: [metric a] buckets: 5 is not above the bound before it; write them rising"},
         {"[metric a]\ntype = histogram\nfield = x\nbuckets = 1, ten\n",
-         "4: [metric a] buckets: \"ten\" is not a number"},
+         "4: [metric a] buckets: \"ten\" is not a number; write bounds as 0.5, 10, 2.5e3"},
         {"[metric a]\ntype = histogram\nfield = x\nbuckets = 1, inf\n",
-         "4: [metric a] buckets: \"inf\" is not a number"},
+         "4: [metric a] buckets: \"inf\" is not a number; write bounds as 0.5, 10, 2.5e3"},
         {"[metric a]\ntype = counter\nby = b, c, b\n", "3: [metric a] by: b stands twice"},
         {"[metric a]\ntype = counter\nby = a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r\n",
          "3: [metric a] by: more than 16 fields"},
@@ -261,9 +263,97 @@ START_TEST (test_sinks_that_are_wrong)
         {"[sink a]\ntype = file\npath = out.1\n[sink b]\ntype = file\npath = out\n",
          "6: [sink b] path: [sink a] on line 3 would write the same file with several exporters: "
          "number N becomes part of the name"},
+        {"[sink a]\ntype = file\npath = out\n[sink b]\ntype = file\npath = out/b.jsonl\n",
+         "6: [sink b] path: one of it and [sink a] on line 3 is a file, the other would be in a "
+         "directory of that name"},
     };
     REJECT_ALL (faults);
     accepts ("[sink a]\ntype = file\npath = x.jsonl\n[sink b]\ntype = file\npath = y.2.jsonl\n");
+}
+END_TEST
+
+START_TEST (test_a_sink_takes_no_file_that_is_the_pipelines_own)
+{
+    static const struct {
+        const char *path;
+        const char *why;
+    } own[] = {
+        {"x.ini", "this is the configuration file; choose another path"},
+        {"./a/../x.ini", "this is the configuration file; choose another path"},
+        {"data", "/etc/data is a directory, data_dir of the pipeline"},
+        {"run", "/etc/run is a directory, run_dir of the pipeline"},
+        {"data/log", "/etc/data/log is a directory, log_dir of the pipeline"},
+        {"data/ingest.0.journal/1",
+         "the pipeline itself keeps \"ingest.0.journal\" in its data_dir"},
+        {"data/exporter.12.spool/x", "the pipeline itself keeps \"exporter.12.spool\" in its"},
+        {"data/exporter.0.cursors/x", "the pipeline itself keeps \"exporter.0.cursors\" in its"},
+        {"data/exporter.0.totals",
+         "the pipeline itself keeps \"exporter.0.totals\" in its data_dir"},
+        {"data/ingest.0.window", "the pipeline itself keeps \"ingest.0.window\" in its data_dir"},
+        {"data/dead/out.jsonl", "the pipeline itself keeps \"dead\" in its data_dir"},
+        {"data/monitor.snapshot.json",
+         "the pipeline itself keeps \"monitor.snapshot.json\" in its"},
+        {"run/ingest.0.lock", "the pipeline itself keeps \"ingest.0.lock\" in its run_dir"},
+        {"run/bus.in", "the pipeline itself keeps \"bus.in\" in its run_dir"},
+        {"data/log/exporter.0.log", "the pipeline itself keeps \"exporter.0.log\" in its log_dir"},
+    };
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        char text[256];
+        char message[256];
+        mr_config_t *config = NULL;
+        mr_error_t err = {""};
+        snprintf (text, sizeof text, "[sink a]\ntype = file\npath = %s\n", own[i].path);
+        snprintf (message, sizeof message, "/etc/x.ini:3: [sink a] path: %s", own[i].why);
+        ck_assert_int_eq (mr_config_load_text (text, strlen (text), "/etc/x.ini", &config, &err),
+                          MR_CONFIG);
+        ck_assert_msg (strncmp (err.text, message, strlen (message)) == 0, "%s", err.text);
+    }
+    accepts ("[sink a]\ntype = file\npath = data/out.jsonl\n[sink b]\ntype = file\n"
+             "path = data/log/out.jsonl\n[sink c]\ntype = file\npath = run/out.jsonl\n");
+}
+END_TEST
+
+START_TEST (test_links_do_not_hide_that_a_file_is_the_same)
+{
+    char text[1024];
+    char path[600];
+    char link_path[600];
+    char expected[1024];
+    const char *dir = mr_test_dir ();
+    snprintf (path, sizeof path, "%s/x.ini", dir);
+    snprintf (link_path, sizeof link_path, "%s/link", dir);
+    FILE *file = fopen (path, "w");
+    ck_assert_ptr_nonnull (file);
+    ck_assert_int_eq (fclose (file), 0);
+    ck_assert_int_eq (symlink ("x.ini", link_path), 0);
+    rejects (path, "[sink a]\ntype = file\npath = link\n",
+             "3: [sink a] path: this is the configuration file; choose another path");
+    snprintf (link_path, sizeof link_path, "%s/here", dir);
+    ck_assert_int_eq (symlink (".", link_path), 0);
+    snprintf (text, sizeof text,
+              "[sink a]\ntype = file\npath = out\n[sink b]\ntype = file\npath = %s/here/out\n",
+              dir);
+    snprintf (expected, sizeof expected,
+              "6: [sink b] path: [sink a] on line 3 writes the same file");
+    rejects (path, text, expected);
+}
+END_TEST
+
+START_TEST (test_sinks_and_fields_of_metrics_have_a_limit)
+{
+    char text[16384] = "";
+    size_t bytes = 0;
+    for (int i = 0; i < 64; i++) {
+        bytes +=
+            (size_t)snprintf (text + bytes, sizeof text - bytes, "[sink s%d]\ntype = stdout\n", i);
+    }
+    rejects ("/etc/x.ini", text, "127: [sink s63]: more than 63 sinks");
+    bytes = 0;
+    for (int i = 0; i < 65; i++) {
+        bytes += (size_t)snprintf (text + bytes, sizeof text - bytes,
+                                   "[metric m%d]\ntype = counter\nby = f%d\n", i, i);
+    }
+    rejects ("/etc/x.ini", text, "193: [metric m64]: with it the metrics read more than 64 fields");
 }
 END_TEST
 
@@ -310,6 +400,9 @@ main (void)
         test_socket_paths_that_are_too_long,
         test_metrics_that_are_wrong,
         test_sinks_that_are_wrong,
+        test_a_sink_takes_no_file_that_is_the_pipelines_own,
+        test_links_do_not_hide_that_a_file_is_the_same,
+        test_sinks_and_fields_of_metrics_have_a_limit,
         test_network_file_systems_are_known,
         test_the_type_of_a_mount_is_found_by_its_device,
         NULL,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char top[PATH_MAX];
@@ -78,6 +79,67 @@ START_TEST (test_no_name_and_a_name_that_is_too_long_are_refused)
 }
 END_TEST
 
+START_TEST (test_probing_leaves_nothing_behind_that_was_not_there)
+{
+    mr_error_t err;
+    snprintf (top, sizeof top, "%s", mr_test_dir ());
+    ck_assert_int_eq (mr_dirs_probe (below ("a/b/c"), 0700, true, &err), MR_OK);
+    ck_assert_int_ne (access (below ("a"), F_OK), 0);
+    ck_assert_int_eq (mr_dirs_probe (below ("a/b/c"), 0700, false, &err), MR_OK);
+    ck_assert_int_eq (access (below ("a/b/c"), F_OK), 0);
+    ck_assert_int_eq (mr_dirs_probe (below ("a/b/d"), 0700, true, &err), MR_OK);
+    ck_assert_int_ne (access (below ("a/b/d"), F_OK), 0);
+    ck_assert_int_eq (rmdir (below ("a/b/c")), 0); /* no file was left in it */
+    ck_assert_int_eq (access (below ("a/b"), F_OK), 0);
+}
+END_TEST
+
+START_TEST (test_probing_finds_what_permissions_do_not_say)
+{
+    mr_error_t err;
+    ck_assert_int_eq (mr_dirs_probe ("/proc/self", 0700, true, &err), MR_CONFIG);
+    ck_assert_ptr_nonnull (strstr (err.text, "cannot make a file in the directory /proc/self"));
+    ck_assert_int_eq (mr_dirs_probe ("/proc/here", 0700, true, &err), MR_CONFIG);
+    ck_assert_ptr_nonnull (strstr (err.text, "cannot make the directory /proc/here"));
+    snprintf (top, sizeof top, "%s", mr_test_dir ());
+    FILE *file = fopen (below ("file"), "w");
+    ck_assert_ptr_nonnull (file);
+    ck_assert_int_eq (fclose (file), 0);
+    ck_assert_int_eq (mr_dirs_probe (below ("file"), 0700, true, &err), MR_CONFIG);
+    ck_assert_int_eq (mr_dirs_probe (below ("new/../file/x"), 0700, true, &err), MR_CONFIG);
+    ck_assert_int_ne (access (below ("new"), F_OK), 0); /* made on the way, and taken away */
+    ck_assert_int_eq (access (below ("file"), F_OK), 0);
+}
+END_TEST
+
+START_TEST (test_those_who_probe_at_the_same_time_do_not_disturb_each_other)
+{
+    enum { PROCESSES = 4, ROUNDS = 200 };
+    snprintf (top, sizeof top, "%s", mr_test_dir ());
+    for (int i = 0; i < PROCESSES; i++) {
+        pid_t pid = fork ();
+        ck_assert_int_ge (pid, 0);
+        for (int j = 0; pid == 0 && j < ROUNDS; j++) {
+            mr_error_t err;
+            mr_status_t status = i == 0 ? mr_dirs_make (below ("a/b/c"), 0700, &err)
+                                        : mr_dirs_probe (below ("a/b/c"), 0700, true, &err);
+            if (status != MR_OK) {
+                _exit (1);
+            }
+        }
+        if (pid == 0) {
+            _exit (0);
+        }
+    }
+    int failed = 0;
+    int status = 0;
+    while (wait (&status) > 0) {
+        failed += status != 0;
+    }
+    ck_assert_int_eq (failed, 0);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -86,6 +148,9 @@ main (void)
         test_a_file_in_the_way_is_named,
         test_a_directory_that_cannot_be_written_is_named,
         test_no_name_and_a_name_that_is_too_long_are_refused,
+        test_probing_leaves_nothing_behind_that_was_not_there,
+        test_probing_finds_what_permissions_do_not_say,
+        test_those_who_probe_at_the_same_time_do_not_disturb_each_other,
         NULL,
     };
     return mr_suite_run ("dirs", tests);

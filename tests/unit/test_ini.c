@@ -35,13 +35,22 @@ hear_fault (void *arg, int line, const char *text)
                                       "%d ! %s\n", line, text);
 }
 
+static void
+hear_broken (void *arg, const char *key, int line, const char *what)
+{
+    heard_t *heard = arg;
+    heard->bytes += (size_t)snprintf (heard->text + heard->bytes, sizeof heard->text - heard->bytes,
+                                      "%d %s is broken%s%s\n", line, key, what != NULL ? ": " : "",
+                                      what != NULL ? what : "");
+}
+
 static const char *
 hear (const char *text, size_t bytes)
 {
     static heard_t heard;
     heard.bytes = 0;
     heard.text[0] = '\0';
-    const mr_ini_handler_t handler = {hear_section, hear_value, hear_fault, &heard};
+    const mr_ini_handler_t handler = {hear_section, hear_value, hear_fault, hear_broken, &heard};
     mr_ini_read (text, bytes, &handler);
     return heard.text;
 }
@@ -127,8 +136,9 @@ START_TEST (test_a_value_over_the_limit_is_a_fault_on_the_line_of_its_key)
     memset (text, 'x', sizeof text);
     memcpy (text, "[a]\nk = x\n  ", 12);
     memcpy (text + sizeof text - 5, "\nl=y\n", 5);
-    ck_assert_str_eq (hear (text, sizeof text),
-                      "1 [a|]\n2 ! a value of more than 8192 bytes\n4 l=y\n");
+    ck_assert_str_eq (
+        hear (text, sizeof text),
+        "1 [a|]\n2 k is broken: the value is too long; 8192 bytes are the limit\n4 l=y\n");
 }
 END_TEST
 
@@ -167,11 +177,14 @@ END_TEST
 
 START_TEST (test_bytes_that_are_no_text_are_faults)
 {
-    HEARS ("[a]\nk = \x01\n  v\nl = w\n", "1 [a|]\n2 ! a control character (0x01)\n4 l=w\n");
+    HEARS ("[a]\nk = \x01\n  v\nl = w\n",
+           "1 [a|]\n2 ! a control character (0x01)\n2 k is broken\n4 l=w\n");
     HEARS ("[a]\nk = x\n  \x7f\nl = \xff\n",
-           "1 [a|]\n3 ! a control character (0x7f)\n4 ! not UTF-8: byte 0xff\n");
+           "1 [a|]\n3 ! a control character (0x7f)\n2 k is broken\n4 ! not UTF-8: byte 0xff\n"
+           "4 l is broken\n");
     HEARS ("[a]\nk = caf\xc3\xa9\n", "1 [a|]\n2 k=caf\xc3\xa9\n");
-    HEARS ("[a]\nk = \0v\nl = w\n", "1 [a|]\n2 ! a NUL byte; this is not a text file\n");
+    HEARS ("[a]\nk = \0v\nl = w\n",
+           "1 [a|]\n2 ! a NUL byte; this is not a text file\n2 k is broken\n");
 }
 END_TEST
 
@@ -208,6 +221,15 @@ keep_fault (void *arg, int line, const char *text)
     snprintf (tally->fault, sizeof tally->fault, "%d %s", line, text);
 }
 
+static void
+ignore_broken (void *arg, const char *key, int line, const char *what)
+{
+    (void)arg;
+    (void)what;
+    (void)key;
+    (void)line;
+}
+
 START_TEST (test_sections_and_values_without_end_are_refused)
 {
     enum { LINES = MR_INI_VALUES_MAX + 10 };
@@ -216,7 +238,8 @@ START_TEST (test_sections_and_values_without_end_are_refused)
         memcpy (text + i * 4, i == 0 ? "[a]\n" : "k=v\n", 4);
     }
     tally_t tally = {0};
-    const mr_ini_handler_t handler = {count_section, count_value, keep_fault, &tally};
+    const mr_ini_handler_t handler = {count_section, count_value, keep_fault, ignore_broken,
+                                      &tally};
     mr_ini_read (text, sizeof text, &handler);
     ck_assert_int_eq (tally.values, MR_INI_VALUES_MAX);
     ck_assert_str_eq (tally.fault, "10002 more than 10000 values");

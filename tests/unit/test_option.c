@@ -140,10 +140,11 @@ START_TEST (test_host_and_port_may_be_a_word_where_the_row_says_so)
         .key = "k", .type = MR_OPTION_HOSTPORT, .min = 1, .max = 65535, .choices = "off"};
     TRY (option, {"127.0.0.1:8090", 8090, NULL}, {"[::1]:8090", 8090, NULL},
          {"example.org:1", 1, NULL}, {"off", -1, NULL},
-         {"on", 0, "\"on\" has no port; write HOST:PORT"}, {"h:0", 0, "h:0 is not in 1 .. 65535"},
-         {"h:", 0, "\"\" is not a port (0 .. 65535)"},
-         {":80", 0, "\"\" is not a host; write HOST:PORT or [V6]:PORT"},
-         {"::1:80", 0, "\"::1\" is not a host; write HOST:PORT or [V6]:PORT"});
+         {"on", 0, "\"on\" has no port; write HOST:PORT, or off"},
+         {"h:0", 0, "h:0 is not in 1 .. 65535"},
+         {"h:", 0, "\"\" is not a port (0 .. 65535), or off"},
+         {":80", 0, "\"\" is not a host; write HOST:PORT or [V6]:PORT, or off"},
+         {"::1:80", 0, "\"::1\" is not a host; write HOST:PORT or [V6]:PORT, or off"});
 }
 END_TEST
 

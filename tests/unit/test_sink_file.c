@@ -396,12 +396,16 @@ START_TEST (test_checking_a_path_makes_nothing)
 {
     mr_error_t err;
     make_folder ();
-    ck_assert_int_eq (mr_sink_path_check (path_of ("new/deep/out.jsonl"), &err), MR_OK);
+    ck_assert_int_eq (mr_sink_path_check (path_of ("new/deep/out.jsonl"), true, &err), MR_OK);
     ck_assert_int_ne (access (path_of ("new"), F_OK), 0);
-    ck_assert_int_eq (mr_sink_path_check (folder, &err), MR_CONFIG);
-    ck_assert_ptr_nonnull (strstr (err.text, "is not a file"));
-    ck_assert_int_eq (mr_sink_path_check ("/dev/null/out.jsonl", &err), MR_CONFIG);
-    ck_assert_ptr_nonnull (strstr (err.text, "/dev/null is not a directory"));
+    ck_assert_int_eq (mr_sink_path_check (folder, true, &err), MR_CONFIG);
+    ck_assert_ptr_nonnull (strstr (err.text, "is a directory; name a file in it"));
+    ck_assert_int_eq (mr_sink_path_check ("/dev/null", true, &err), MR_CONFIG);
+    ck_assert_ptr_nonnull (strstr (err.text, "/dev/null is not a file"));
+    ck_assert_int_eq (mr_sink_path_check ("/dev/null/out.jsonl", true, &err), MR_CONFIG);
+    ck_assert_ptr_nonnull (strstr (err.text, "/dev/null"));
+    ck_assert_int_eq (mr_sink_path_check ("/proc/out.jsonl", true, &err), MR_CONFIG);
+    ck_assert_ptr_nonnull (strstr (err.text, "cannot make a file in the directory /proc"));
 }
 END_TEST
 
