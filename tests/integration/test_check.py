@@ -104,7 +104,7 @@ FAULTS = [
     (config(ingest="router = ipc://run/in\nbatch_bytes = 1\n"),
      ["4: [ingest] batch_bytes: 1 is not in 1KiB .. 16MiB"]),
     (config(ingest="router = ipc://run/in\ndurability = always\n"),
-     ['4: [ingest] durability: unknown word "always"; one of: disk|fsync']),
+     ['4: [ingest] durability: unknown word "always"; one of: memory|disk|fsync']),
     (config(ingest="router = ipc://run/in\nlinger_ms = -1\n"),
      ["4: [ingest] linger_ms: -1 is not in 0 .. 60000"]),
     (config(ingest="router = ipc://run/in\nbatch_byte = 1MiB\n"),
