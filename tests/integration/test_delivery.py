@@ -1,5 +1,7 @@
 """kill -9 of any process under load, and planned restarts and scaling: every acknowledged record is
 in the sink exactly once, by the producer's own ledger and the sink's bytes."""
+import json
+
 import pytest
 from deliverylib import Delivery
 from harness import is_alive, wait_for
@@ -102,3 +104,23 @@ def test_an_ingest_worker_goes_when_all_of_its_window_is_settled(make):
         chain.more(staying)
         staying.finish()
         chain.wait_out(staying, leaving)
+
+
+def test_planned_operations_on_two_ingest_workers_replay_and_double_nothing(make):
+    """Each with a journal of its own; a producer waits while its slot is gone, and goes on."""
+    chain = make(workers={"ingest": 2, "processor": 2, "exporter": 2})
+    with chain.producer(slot=0, p=0) as staying, chain.producer(slot=1, p=1) as coming:
+        for words in (["restart", "ingest"], ["scale", "processor=3", "exporter=3"],
+                      ["scale", "ingest=1"], ["restart", "processor", "exporter"],
+                      ["scale", "ingest=2"], ["restart", "ingest.1"], ["scale", "metrics=2"],
+                      ["scale", "processor=1", "exporter=1", "metrics=1"], ["restart", "monitor"]):
+            chain.more(staying, 400)
+            chain.millrace(*words)
+        chain.more(staying)
+        chain.more(coming)
+        staying.finish()
+        coming.finish()
+        audit = json.loads(chain.millrace("audit", "--json").stdout)
+        assert [row["worker"] for row in audit["journals"]] == ["ingest.0", "ingest.1"]
+        assert audit["replayed"] == 0 and audit["duplicates_refused"] == 0, audit
+        chain.wait_out(staying, coming)
