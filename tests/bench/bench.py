@@ -31,7 +31,7 @@ def arguments():
     add("kinds", nargs="*", metavar="KIND", help="what to run")
     add("--records", type=int, default=1000000, help="of a run of Millrace; slow peers get fewer")
     add("--bytes", type=int, default=250, help="of a record")
-    add("--repeat", type=int, help="rounds; default 3 of throughput, peers and limits, else 1")
+    add("--repeat", type=int, help="rounds; default 5 of throughput and limits, 3 of peers, else 1")
     add("--modes", default="chunks,push,tcp,acked", help="of throughput: %(default)s")
     add("--rates", default="1,1000,10000,100000,500000", help="of latency: %(default)s")
     add("--sizes", default="100,250,1024,4096,16384,65536", help="of sizes: %(default)s")

@@ -38,7 +38,7 @@ def plan(options, tools, setup):
         sys.exit(f"bench.sh: no kind {unknown[0]}: {' '.join(PLANS)}")
     runs = []
     for kind in dict.fromkeys(kinds):
-        usual = 3 if kind in ("throughput", "peers", "limits", "scaling") else 1
+        usual = {"throughput": 5, "limits": 5, "scaling": 5, "peers": 3}.get(kind, 1)
         for run in PLANS[kind](options, tools, setup):
             run.rounds = options.repeat or usual
             runs.append(run)
