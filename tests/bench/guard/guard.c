@@ -1,6 +1,6 @@
 /* guard STAGE DIR: run the reference work through the stages, one after the other, in one process,
  * and the hot path of one of them inside mr_guard_counted, for callgrind to count the instructions
- * of (--toggle-collect=mr_guard_counted; guard.py does). Everything is run once before, so that
+ * of (--toggle-collect=mr_guard_counted*; guard.py does). Everything is run once before, so that
  * memory is there. DIR: an empty directory for journal, spool and output.
  *
  * Prints `records N` and, of the first batch, what came out, so that a run that did other work than

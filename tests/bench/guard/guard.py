@@ -40,7 +40,7 @@ def read_budgets(path):
 def count(program, stage):
     """Instructions a record, and what the program says about its run."""
     with tempfile.TemporaryDirectory(prefix="mr-guard-") as folder:
-        command = ["valgrind", "--tool=callgrind", "--toggle-collect=mr_guard_counted",
+        command = ["valgrind", "--tool=callgrind", "--toggle-collect=mr_guard_counted*",
                    f"--callgrind-out-file={folder}/callgrind.out", program, stage, folder]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False,
@@ -76,7 +76,7 @@ def check(options, stage):
               f"{UPDATE} adds budgets of this compiler.")
     if measured > budget * factor:
         print(f"FAILED: {stage} is {percent:.1f} % over its budget. Look where they go:\n"
-              f"  valgrind --tool=callgrind --toggle-collect=mr_guard_counted "
+              f"  valgrind --tool=callgrind '--toggle-collect=mr_guard_counted*' "
               f"{options.program} {stage} EMPTY-DIRECTORY && callgrind_annotate\n"
               f"If what they buy is worth it, say so in the commit and run {UPDATE}")
         return 1
