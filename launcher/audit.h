@@ -4,6 +4,7 @@
 #define MR_LAUNCHER_AUDIT_H
 
 #include "common/base/status.h"
+#include "common/runtime/config.h"
 
 #include <jansson.h>
 
@@ -12,6 +13,13 @@
  * duplicates_refused, replayed, balanced, journals, sinks). MR_AGAIN: what runs moves too fast to
  * be caught; MR_INVALID, MR_SYSTEM: something cannot be read. */
 MR_CHECK mr_status_t mr_audit_read (const char *data_dir, json_t **ret_audit, mr_error_t *err);
+
+/* Read every byte of them and prove the equation batch by batch (common/delivery/deep.h), and the
+ * files of sinks against the spools (deepsink.h). The object is that of `millrace audit --deep
+ * --json`. config: NULL: unknown. As mr_audit_read. */
+MR_CHECK mr_status_t mr_audit_read_deep (const char *data_dir, const mr_config_t *config,
+                                         json_t **ret_audit, mr_error_t *err);
+int mr_audit_print_deep (const json_t *audit);
 
 /* Print it in words and numbers. Returns MR_EXIT_OK, or MR_EXIT_FAILED when it does not balance. */
 int mr_audit_print (const json_t *audit);

@@ -31,6 +31,7 @@ typedef enum mr_cli_option {
     MR_CLI_KILL,
     MR_CLI_EVERY,
     MR_CLI_SEED,
+    MR_CLI_DEEP,
     MR_CLI_OPTIONS,
 } mr_cli_option_t;
 

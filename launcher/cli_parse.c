@@ -44,6 +44,7 @@ static const option_row_t rows[MR_CLI_OPTIONS] = {
     [MR_CLI_EVERY] = {"--every", NULL, "TIME", "from one to the next (default 20 to 250 ms)"},
     [MR_CLI_SEED] = {"--seed", NULL, "N", "what happens in which order (default: a new one)"},
     [MR_CLI_LINES] = {"--lines", "-n", "N", "begin with the last N lines of each log"},
+    [MR_CLI_DEEP] = {"--deep", NULL, NULL, "read every byte and prove it batch by batch"},
     [MR_CLI_YES] = {"--yes", NULL, NULL, "do it, without a question"},
 };
 

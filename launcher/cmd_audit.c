@@ -4,53 +4,20 @@
 #include "common/delivery/tally_sinks.h"
 #include "common/runtime/worker.h"
 #include "launcher/cli.h"
+#include "launcher/drops.h"
 #include "launcher/humane.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Records that nobody got because of on_full = drop_oldest: of each exporter, as many as every one
- * of its sinks for records let go. */
-typedef struct drops {
-    bool seen[MR_WORKER_MAX_SLOTS]; /* the exporter has such a sink */
-    mr_cursor_state_t least[MR_WORKER_MAX_SLOTS];
-} drops_t;
+#include <string.h>
+#include <unistd.h>
 
 typedef struct reading {
     json_t *sinks;
-    drops_t drops;
+    mr_drops_t drops;
 } reading_t;
-
-static void
-keep_least (drops_t *drops, const mr_tally_sink_t *sink)
-{
-    if (sink->state.input != MR_CURSOR_RECORDS || sink->overtaken) {
-        return;
-    }
-    mr_cursor_state_t *least = &drops->least[sink->slot];
-    if (!drops->seen[sink->slot]) {
-        *least = sink->state;
-    }
-    drops->seen[sink->slot] = true;
-    for (int i = 0; i < MR_CURSOR_DROPS - 1; i++) {
-        uint64_t journal = least->drops[i].journal;
-        uint64_t records = journal != 0 ? mr_cursor_dropped (&sink->state, journal) : 0;
-        if (records < least->drops[i].records) {
-            least->drops[i].records = records;
-        }
-    }
-}
-
-static uint64_t
-dropped_of (const drops_t *drops, uint64_t journal)
-{
-    uint64_t records = 0;
-    for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
-        records += mr_cursor_dropped (&drops->least[slot], journal);
-    }
-    return records;
-}
 
 /* ---- journals ---- */
 
@@ -75,14 +42,14 @@ journal_of (int slot, const mr_tally_t *tally, uint64_t dropped)
 }
 
 static mr_status_t
-read_journals (const char *data_dir, const drops_t *drops, json_t *journals, mr_error_t *err)
+read_journals (const char *data_dir, const mr_drops_t *drops, json_t *journals, mr_error_t *err)
 {
     for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
         mr_tally_t tally;
         mr_status_t status = mr_tally_read (data_dir, slot, &tally, err);
         if (status == MR_OK) {
             json_array_append_new (journals,
-                                   journal_of (slot, &tally, dropped_of (drops, tally.journal)));
+                                   journal_of (slot, &tally, mr_drops_of (drops, tally.journal)));
         } else if (status != MR_CLOSED) {
             return status;
         }
@@ -97,7 +64,9 @@ add_sink (void *arg, const mr_tally_sink_t *sink)
 {
     reading_t *reading = arg;
     json_t *sinks = reading->sinks;
-    keep_least (&reading->drops, sink);
+    if (!sink->overtaken) {
+        mr_drops_add (&reading->drops, sink->slot, &sink->state);
+    }
     char worker[32];
     snprintf (worker, sizeof worker, "exporter.%d", sink->slot);
     json_array_append_new (
@@ -254,26 +223,51 @@ mr_audit_print (const json_t *audit)
     return json_is_true (json_object_get (audit, "balanced")) ? MR_EXIT_OK : MR_EXIT_FAILED;
 }
 
+/* The data directory that was named, or that of the configuration. NULL: *ret_code says why. */
+static const char *
+find_data (mr_cli_t *cli, mr_config_t **ret_config, int *ret_code)
+{
+    mr_plan_t plan;
+    const char *named = cli->word_count == 1 ? cli->words[0] : NULL;
+    *ret_code = MR_EXIT_OK;
+    if (named != NULL && access (named, R_OK | X_OK) != 0) {
+        *ret_code =
+            mr_cli_fail (cli, MR_EXIT_FAILED, "cannot look into %s: %s", named, strerror (errno));
+        return NULL;
+    }
+    if (named == NULL || cli->set[MR_CLI_CONFIG]) {
+        *ret_code = mr_cli_load (cli, ret_config, &plan);
+    }
+    if (*ret_code != MR_EXIT_OK) {
+        return NULL;
+    }
+    return named != NULL ? named
+                         : mr_config_text (mr_config_section (*ret_config, "pipeline"), "data_dir");
+}
+
 int
 mr_cmd_audit (mr_cli_t *cli)
 {
-    mr_plan_t plan;
     mr_config_t *config = NULL;
     json_t *audit = NULL;
     mr_error_t err;
-    int code = mr_cli_load (cli, &config, &plan);
-    if (code != 0) {
+    int code;
+    const char *data_dir = find_data (cli, &config, &code);
+    if (data_dir == NULL) {
         return code;
     }
-    const char *data_dir = mr_config_text (mr_config_section (config, "pipeline"), "data_dir");
-    if (mr_audit_read (data_dir, &audit, &err) != MR_OK) {
-        code = mr_cli_fail (cli, MR_EXIT_FAILED, "%s", err.text);
+    bool deep = cli->set[MR_CLI_DEEP];
+    mr_status_t status = deep ? mr_audit_read_deep (data_dir, config, &audit, &err)
+                              : mr_audit_read (data_dir, &audit, &err);
+    if (status != MR_OK) {
+        code = mr_cli_fail (cli, status == MR_AGAIN ? MR_EXIT_TEMPORARY : MR_EXIT_FAILED, "%s",
+                            err.text);
     } else if (cli->set[MR_CLI_JSON]) {
         json_dumpf (audit, stdout, JSON_COMPACT);
         putchar ('\n');
         code = json_is_true (json_object_get (audit, "balanced")) ? MR_EXIT_OK : MR_EXIT_FAILED;
     } else {
-        code = mr_audit_print (audit);
+        code = deep ? mr_audit_print_deep (audit) : mr_audit_print (audit);
     }
     json_decref (audit);
     mr_config_destroy (&config);

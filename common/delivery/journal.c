@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { POOL_SEGMENTS = 8, TRAILER_LIMIT = 8 << 20 };
+enum { POOL_SEGMENTS = 8 };
 
 struct mr_journal {
     char dir[PATH_MAX];
@@ -144,7 +144,7 @@ open_log (mr_journal_t *self, uint64_t segment_bytes, mr_error_t *err)
         .dir = self->dir,
         .kind = MR_JOURNAL_KIND,
         .segment_bytes = segment_bytes,
-        .max_payload_bytes = MR_BATCH_MAX_BYTES + TRAILER_LIMIT,
+        .max_payload_bytes = MR_BATCH_MAX_BYTES + MR_JOURNAL_TRAILER_MAX,
         .pool_segments = POOL_SEGMENTS,
         .index_frames = MR_SEGLOG_INDEX_MAX,
         .index_word = MR_JOURNAL_WORD_SEQ,
@@ -210,47 +210,6 @@ mr_journal_info (const mr_journal_t *self)
         .lost = self->lost,
         .lost_seq = self->lost_seq,
     };
-}
-
-mr_status_t
-mr_journal_peek (const char *dir, mr_journal_info_t *ret_info, mr_error_t *err)
-{
-    mr_seglog_options_t options = {
-        .dir = dir,
-        .kind = MR_JOURNAL_KIND,
-        .read_only = true,
-        .segment_bytes = MR_SEGLOG_SEGMENT_MIN,
-        .max_payload_bytes = MR_BATCH_MAX_BYTES + TRAILER_LIMIT,
-    };
-    mr_seglog_t *log = NULL;
-    if (access (dir, F_OK) != 0) {
-        return MR_CLOSED;
-    }
-    mr_status_t status = mr_seglog_open (&options, &log, err);
-    if (status != MR_OK) {
-        return status;
-    }
-    mr_buffer_t text;
-    mr_buffer_init (&text, MR_SEGLOG_SNAPSHOT_MAX);
-    uint64_t from = 0;
-    mr_journal_snapshot_t head = {0};
-    status = mr_seglog_snapshot (log, &text, &from, err);
-    if (status == MR_OK && mr_journal_snapshot_decode (text.data, text.size, &head) != MR_OK) {
-        mr_error_set (err, "%s: the snapshot of a segment is broken", dir);
-        status = MR_INVALID;
-    }
-    *ret_info = (mr_journal_info_t){
-        .id = mr_seglog_id (log),
-        .next_seq = head.next_seq,
-        .top_seq = head.top_seq,
-        .received = head.received,
-        .watermark = head.watermark,
-        .lost = head.lost,
-        .lost_seq = head.lost_seq,
-    };
-    mr_buffer_release (&text);
-    mr_seglog_close (&log);
-    return status == MR_CLOSED ? MR_OK : status;
 }
 
 /* ---- append, sync, read ---- */

@@ -29,6 +29,7 @@ enum {
     MR_JOURNAL_LOST = 3,
     MR_JOURNAL_NOTE_WORDS = 4,
     MR_JOURNAL_SEQ_BLOCK = 4096,
+    MR_JOURNAL_TRAILER_MAX = 8 << 20,
 };
 
 /* Words of a data frame. */
@@ -92,8 +93,9 @@ void mr_journal_close (mr_journal_t **self_p);
 
 mr_journal_info_t mr_journal_info (const mr_journal_t *self);
 
-/* What a journal says of itself at the start of its newest segment, from any process and without
- * its lock. dir: as mr_journal_path. MR_OK; MR_CLOSED: there is none; MR_INVALID; MR_SYSTEM. */
+/* What a journal says of itself at the start of its newest segment, but the watermark that it noted
+ * last, from any process and without its lock. dir: as mr_journal_path. MR_OK; MR_CLOSED: there is
+ * none; MR_INVALID; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_journal_peek (const char *dir, mr_journal_info_t *ret_info,
                                       mr_error_t *err);
 

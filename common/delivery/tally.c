@@ -121,11 +121,11 @@ end_look (look_t *look)
 }
 
 static mr_status_t
-begin_look (look_t *look, const char *data_dir, uint64_t journal, mr_error_t *err)
+begin_look (look_t *look, const char *data_dir, mr_tally_which_t which, mr_error_t *err)
 {
-    for (int slot = 0; slot < SLOTS; slot++) {
+    for (which.slot = 0; which.slot < SLOTS; which.slot++) {
         mr_status_t status =
-            mr_tally_spool_open (data_dir, slot, journal, &look->spools[look->count], err);
+            mr_tally_spool_open (data_dir, &which, &look->spools[look->count], err);
         if (status == MR_OK) {
             look->count++;
         } else if (status != MR_CLOSED) {
@@ -158,7 +158,7 @@ add_spools (look_t *look, mr_tally_t *tally, mr_error_t *err)
 }
 
 static mr_status_t
-look_once (const char *data_dir, int slot, mr_tally_t *ret_tally, mr_error_t *err)
+look_once (const char *data_dir, int slot, bool oldest, mr_tally_t *ret_tally, mr_error_t *err)
 {
     char dir[PATH_MAX];
     mr_journal_path (data_dir, slot, dir);
@@ -169,7 +169,8 @@ look_once (const char *data_dir, int slot, mr_tally_t *ret_tally, mr_error_t *er
     }
     look_t look = {0};
     mr_tally_t tally = {.journal = info.id};
-    status = begin_look (&look, data_dir, info.id, err);
+    mr_tally_which_t which = {.journal = info.id, .oldest = oldest};
+    status = begin_look (&look, data_dir, which, err);
     if (status == MR_OK) {
         status = read_window (data_dir, slot, &info, &tally, err);
     }
@@ -194,7 +195,9 @@ mr_tally_read (const char *data_dir, int slot, mr_tally_t *ret_tally, mr_error_t
         if (i > 0) {
             nanosleep (&(struct timespec){.tv_nsec = PAUSE_MS * 1000000}, NULL);
         }
-        status = look_once (data_dir, slot, ret_tally, err);
+        /* Nothing may move at all, and the watermark be old: the window was of another start. */
+        bool oldest = i >= TRIES / 4 && i % 2 == 0;
+        status = look_once (data_dir, slot, oldest, ret_tally, err);
     }
     if (status == MR_AGAIN) {
         mr_error_set (err, "ingest.%d moves too fast to be caught; try again", slot);
@@ -250,8 +253,8 @@ follow_spool (mr_tally_follower_t *self, int slot)
     mr_error_t err;
     for (int i = 0; i < 2; i++) {
         if (self->spools[slot].reader == NULL) {
-            if (mr_tally_spool_open (self->data_dir, slot, self->journal, &self->spools[slot],
-                                     &err) != MR_OK) {
+            mr_tally_which_t which = {.slot = slot, .journal = self->journal};
+            if (mr_tally_spool_open (self->data_dir, &which, &self->spools[slot], &err) != MR_OK) {
                 return;
             }
             self->sums[slot] = self->spools[slot].start;

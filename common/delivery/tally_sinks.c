@@ -61,7 +61,8 @@ static mr_status_t
 count_spooled (const char *data_dir, mr_tally_sink_t *sink, uint64_t *ret_end, mr_error_t *err)
 {
     mr_tally_spool_t spool = {0};
-    mr_status_t status = mr_tally_spool_open (data_dir, sink->slot, 0, &spool, err);
+    mr_tally_which_t which = {.slot = sink->slot};
+    mr_status_t status = mr_tally_spool_open (data_dir, &which, &spool, err);
     if (status != MR_OK) {
         return status;
     }

@@ -1,13 +1,33 @@
 #include "common/delivery/tally_spool.h"
 
+#include "common/base/seglog_walk.h"
+
 #include <limits.h>
 #include <unistd.h>
 
 enum { FRAMES = 64 };
 
+static void
+add_sums (const mr_buffer_t *text, mr_spool_sum_t *sum, mr_status_t *status, mr_error_t *err)
+{
+    mr_spool_sum_t sums[MR_SPOOL_SUMS_MAX];
+    uint32_t count = 0;
+    if (*status == MR_OK && text->size > 0) {
+        *status = mr_spool_sums_decode (text->data, text->size, sums, &count, err);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (sum->journal == 0 || sums[i].journal == sum->journal) {
+            sum->max_seq = sums[i].max_seq;
+            sum->batches += sums[i].batches;
+            sum->exported += sums[i].exported;
+            sum->filtered += sums[i].filtered;
+            sum->dead += sums[i].dead;
+        }
+    }
+}
+
 static mr_status_t
-read_start (const char *dir, uint64_t journal, mr_spool_sum_t *ret_sum, uint64_t *ret_from,
-            mr_error_t *err)
+read_newest (const char *dir, mr_buffer_t *text, uint64_t *ret_from, mr_error_t *err)
 {
     mr_seglog_options_t options = {
         .dir = dir,
@@ -18,46 +38,66 @@ read_start (const char *dir, uint64_t journal, mr_spool_sum_t *ret_sum, uint64_t
     };
     mr_seglog_t *log = NULL;
     mr_status_t status = mr_seglog_open (&options, &log, err);
-    if (status != MR_OK) {
-        return status;
-    }
-    mr_buffer_t text;
-    mr_buffer_init (&text, MR_SEGLOG_SNAPSHOT_MAX);
-    status = mr_seglog_snapshot (log, &text, ret_from, err);
-    mr_spool_sum_t sums[MR_SPOOL_SUMS_MAX];
-    uint32_t count = 0;
     if (status == MR_OK) {
-        status = mr_spool_sums_decode (text.data, text.size, sums, &count, err);
-    } else if (status == MR_CLOSED) {
-        status = MR_OK; /* no segment header can be read: from the oldest frame on */
+        status = mr_seglog_snapshot (log, text, ret_from, err);
+        status = status == MR_CLOSED ? MR_OK : status; /* no header can be read: all frames then */
     }
-    *ret_sum = (mr_spool_sum_t){.journal = journal};
-    for (uint32_t i = 0; i < count; i++) {
-        if (journal == 0 || sums[i].journal == journal) {
-            ret_sum->max_seq = sums[i].max_seq;
-            ret_sum->batches += sums[i].batches;
-            ret_sum->exported += sums[i].exported;
-            ret_sum->filtered += sums[i].filtered;
-            ret_sum->dead += sums[i].dead;
-        }
-    }
-    mr_buffer_release (&text);
     mr_seglog_close (&log);
     return status;
 }
 
+typedef struct oldest {
+    mr_buffer_t *text;
+    uint64_t start;
+    bool met;
+} oldest_t;
+
+static mr_status_t
+take_oldest (void *arg, const mr_seglog_segment_t *segment)
+{
+    oldest_t *oldest = arg;
+    oldest->start = segment->start;
+    oldest->met = true;
+    if (!segment->sound) {
+        return MR_CLOSED;
+    }
+    mr_status_t status =
+        mr_buffer_append (oldest->text, segment->snapshot, segment->head.snapshot_bytes);
+    return status == MR_OK ? MR_CLOSED : status; /* that was all */
+}
+
+static mr_status_t
+read_oldest (const char *dir, mr_buffer_t *text, uint64_t *ret_from, mr_error_t *err)
+{
+    oldest_t oldest = {.text = text};
+    mr_seglog_walk_options_t walk = {
+        .dir = dir,
+        .headers_only = true,
+        .visitor = {.segment = take_oldest, .arg = &oldest},
+    };
+    mr_seglog_walked_t walked;
+    mr_status_t status = mr_seglog_walk (&walk, &walked, err);
+    *ret_from = oldest.start;
+    return status == MR_CLOSED && oldest.met ? MR_OK : status;
+}
+
 mr_status_t
-mr_tally_spool_open (const char *data_dir, int slot, uint64_t journal, mr_tally_spool_t *ret_spool,
-                     mr_error_t *err)
+mr_tally_spool_open (const char *data_dir, const mr_tally_which_t *which,
+                     mr_tally_spool_t *ret_spool, mr_error_t *err)
 {
     char dir[PATH_MAX];
-    mr_spool_path (data_dir, slot, dir);
+    mr_spool_path (data_dir, which->slot, dir);
     if (access (dir, F_OK) != 0) {
         return MR_CLOSED;
     }
-    mr_tally_spool_t spool = {0};
+    mr_tally_spool_t spool = {.start = {.journal = which->journal}};
     uint64_t from = 0;
-    mr_status_t status = read_start (dir, journal, &spool.start, &from, err);
+    mr_buffer_t text;
+    mr_buffer_init (&text, MR_SEGLOG_SNAPSHOT_MAX);
+    mr_status_t status =
+        which->oldest ? read_oldest (dir, &text, &from, err) : read_newest (dir, &text, &from, err);
+    add_sums (&text, &spool.start, &status, err);
+    mr_buffer_release (&text);
     if (status == MR_OK) {
         mr_seglog_reader_options_t options = {.dir = dir, .position = from, .headers_only = true};
         status = mr_seglog_reader_new (&options, &spool.reader, err);

@@ -13,9 +13,16 @@ typedef struct mr_tally_spool {
     mr_seglog_reader_t *reader;
 } mr_tally_spool_t;
 
-/* journal 0: all of them together. MR_OK; MR_CLOSED: there is no such spool; MR_AGAIN: its segments
+/* journal 0: all of them together.
+ *   oldest  begin with the oldest segment, not the newest: slower, and exact whatever the watermark
+ * MR_OK; MR_CLOSED: there is no such spool; MR_AGAIN: its segments
  * change under the reading; MR_SYSTEM. */
-MR_CHECK mr_status_t mr_tally_spool_open (const char *data_dir, int slot, uint64_t journal,
+typedef struct mr_tally_which {
+    int slot;
+    uint64_t journal;
+    bool oldest;
+} mr_tally_which_t;
+MR_CHECK mr_status_t mr_tally_spool_open (const char *data_dir, const mr_tally_which_t *which,
                                           mr_tally_spool_t *ret_spool, mr_error_t *err);
 void mr_tally_spool_close (mr_tally_spool_t *self);
 

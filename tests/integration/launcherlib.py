@@ -116,6 +116,14 @@ class Chain:
         assert code in (done.returncode, None), (words, done.returncode, done.stdout, done.stderr)
         return done
 
+    def run_with(self, environment, *words, code=0):
+        """Run one command with no -c and this more in its environment."""
+        done = subprocess.run(self.command(*words), env={**os.environ, **environment}, text=True,
+                              capture_output=True, timeout=DEADLINE_S, check=False,
+                              stdin=subprocess.DEVNULL)
+        assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
+        return done
+
     def start(self, *words, **options):
         """Run one command in the background."""
         process = subprocess.Popen(self.command(*words, "-c", self.config), text=True,

@@ -1,0 +1,79 @@
+#include "common/base/seglog.h"
+#include "common/base/seglog_reader.h"
+#include "common/delivery/journal.h"
+#include "common/delivery/journal_format.h"
+
+#include <unistd.h>
+
+/* The last one that stands behind the snapshot, if any does. */
+static mr_status_t
+find_watermark (const char *dir, uint64_t from, uint64_t *watermark, mr_error_t *err)
+{
+    mr_seglog_reader_options_t options = {.dir = dir, .position = from, .headers_only = true};
+    mr_seglog_reader_t *reader = NULL;
+    mr_status_t status = mr_seglog_reader_new (&options, &reader, err);
+    while (status == MR_OK) {
+        mr_seglog_frame_t frame;
+        unsigned count;
+        status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
+        if (status == MR_OK && frame.type == MR_SEGLOG_CONTROL &&
+            frame.flags == MR_JOURNAL_WATERMARK && frame.words[0] > *watermark) {
+            *watermark = frame.words[0];
+        }
+    }
+    mr_seglog_reader_destroy (&reader);
+    return status == MR_AGAIN ? MR_OK : status;
+}
+
+static mr_status_t
+read_snapshot (mr_seglog_t *log, const char *dir, mr_journal_info_t *ret_info, mr_error_t *err)
+{
+    mr_buffer_t text;
+    mr_buffer_init (&text, MR_SEGLOG_SNAPSHOT_MAX);
+    uint64_t from = 0;
+    mr_journal_snapshot_t head = {0};
+    mr_status_t status = mr_seglog_snapshot (log, &text, &from, err);
+    if (status == MR_OK && mr_journal_snapshot_decode (text.data, text.size, &head) != MR_OK) {
+        mr_error_set (err, "%s: the snapshot of a segment is broken", dir);
+        status = MR_INVALID;
+    }
+    mr_buffer_release (&text);
+    if (status == MR_CLOSED) {
+        status = MR_OK; /* no segment header is readable: from the oldest frame on */
+    }
+    if (status == MR_OK) {
+        status = find_watermark (dir, from, &head.watermark, err);
+    }
+    *ret_info = (mr_journal_info_t){
+        .id = mr_seglog_id (log),
+        .next_seq = head.next_seq,
+        .top_seq = head.top_seq,
+        .received = head.received,
+        .watermark = head.watermark,
+        .lost = head.lost,
+        .lost_seq = head.lost_seq,
+    };
+    return status;
+}
+
+mr_status_t
+mr_journal_peek (const char *dir, mr_journal_info_t *ret_info, mr_error_t *err)
+{
+    mr_seglog_options_t options = {
+        .dir = dir,
+        .kind = MR_JOURNAL_KIND,
+        .read_only = true,
+        .segment_bytes = MR_SEGLOG_SEGMENT_MIN,
+        .max_payload_bytes = MR_BATCH_MAX_BYTES + MR_JOURNAL_TRAILER_MAX,
+    };
+    mr_seglog_t *log = NULL;
+    if (access (dir, F_OK) != 0) {
+        return MR_CLOSED;
+    }
+    mr_status_t status = mr_seglog_open (&options, &log, err);
+    if (status == MR_OK) {
+        status = read_snapshot (log, dir, ret_info, err);
+    }
+    mr_seglog_close (&log);
+    return status;
+}

@@ -1,0 +1,251 @@
+/* The bytes of a file sink, from the end that its cursor covers backwards: the frames' rows, newest
+ * first, must stand there. The file may begin later than the spool does (rotation), or earlier. */
+#include "common/delivery/spool.h"
+#include "launcher/deepsink_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PIECE = 64 << 10, DIFFERENCES_MOST = 10 };
+
+typedef struct comparison {
+    mr_deepsink_look_t *look;
+    mr_seglog_reader_t *reader;
+    int fd;
+    uint64_t end;   /* what is due next ends here in the file */
+    uint64_t left;  /* rows that the cursor still has to have accounted for */
+    uint64_t drops; /* of them, rows that may have been let go */
+    unsigned told;  /* differences */
+    /* The first difference since `end` moved, while frames that may have been dropped are tried. */
+    bool open;
+    uint64_t at;
+    mr_deepsink_frame_t frame;
+    uint64_t skipped; /* rows of frames that were tried */
+} comparison_t;
+
+/* ---- the file ---- */
+
+static int
+open_if_same (const char *path, const mr_cursor_state_t *state)
+{
+    struct stat st;
+    int fd = open (path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 &&
+        (fstat (fd, &st) != 0 || st.st_ino != state->inode || st.st_dev != state->device)) {
+        close (fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* The file that the cursor names, by its inode: at its path or, moved away, beside it. -1: gone. */
+static int
+open_file (const mr_deepsink_look_t *look)
+{
+    const mr_cursor_state_t *state = &look->sink.state;
+    int fd = open_if_same (look->path, state);
+    char name[PATH_MAX + NAME_MAX + 2];
+    snprintf (name, sizeof name, "%s", look->path);
+    char *slash = strrchr (name, '/');
+    size_t at = slash == NULL ? 0 : (size_t)(slash - name) + 1;
+    name[at] = '\0';
+    DIR *dir = fd < 0 ? opendir (at == 0 ? "." : name) : NULL;
+    struct dirent *entry;
+    while (dir != NULL && fd < 0 && (entry = readdir (dir)) != NULL) {
+        if (entry->d_ino == state->inode) {
+            snprintf (name + at, sizeof name - at, "%s", entry->d_name);
+            fd = open_if_same (name, state);
+        }
+    }
+    if (dir != NULL) {
+        closedir (dir);
+    }
+    return fd;
+}
+
+/* How many of these bytes, from the first on, stand in the file at `at`. */
+static size_t
+same_bytes (int fd, uint64_t at, const char *data, size_t bytes)
+{
+    char piece[PIECE];
+    size_t same = 0;
+    while (same < bytes) {
+        size_t want = bytes - same < sizeof piece ? bytes - same : sizeof piece;
+        ssize_t got = pread (fd, piece, want, (off_t)(at + same));
+        if (got <= 0) {
+            return same;
+        }
+        for (size_t i = 0; i < (size_t)got; i++) {
+            if (piece[i] != data[same + i]) {
+                return same + i;
+            }
+        }
+        same += (size_t)got;
+    }
+    return same;
+}
+
+/* ---- frame by frame ---- */
+
+/* The rows of a frame. MR_CLOSED: it cannot be read any more; MR_INVALID: it made no rows. */
+static mr_status_t
+make_rows (comparison_t *self, const mr_deepsink_frame_t *frame, const char **ret_lines,
+           size_t *ret_bytes, uint32_t *ret_count)
+{
+    mr_rows_t *rows = &self->look->rows;
+    mr_seglog_frame_t whole;
+    mr_error_t why;
+    if (mr_seglog_reader_at (self->reader, frame->position, &whole, &why) != MR_OK) {
+        return MR_CLOSED;
+    }
+    if (rows->input == MR_ROWS_METRICS) {
+        mr_buffer_t lines = {.data = (char *)(uintptr_t)whole.payload, .size = whole.payload_bytes};
+        return mr_rows_select (rows, &lines, ret_lines, ret_bytes, ret_count);
+    }
+    mr_batch_t batch;
+    mr_status_t status = mr_batch_decode (whole.payload, whole.payload_bytes, &batch, &why);
+    return status == MR_OK ? mr_rows_make (rows, &batch, ret_lines, ret_bytes, ret_count) : status;
+}
+
+static void
+tell_difference (comparison_t *self)
+{
+    if (!self->open) {
+        return;
+    }
+    self->open = false;
+    if (++self->told <= DIFFERENCES_MOST) {
+        mr_deep_fault_t fault = {
+            .journal = self->frame.journal, .seq = self->frame.seq, .offset = self->at};
+        snprintf (fault.file, sizeof fault.file, "%.1000s", self->look->path);
+        snprintf (fault.what, sizeof fault.what,
+                  "sink %s of exporter.%d: the file differs from what the spool says is due here "
+                  "(frame at %" PRIu64 "); or its `match` or `envelope` was changed since",
+                  self->look->sink.name, self->look->sink.slot, self->frame.position);
+        self->look->visitor->fault (self->look->visitor->arg, &fault);
+    }
+}
+
+static void
+note (comparison_t *self, const char *text)
+{
+    mr_deepsink_t *sink = &self->look->sink;
+    snprintf (sink->note, sizeof sink->note, "%s", text);
+}
+
+/* The rows of one frame against the file. false: that was the last one. */
+static bool
+compare_frame (comparison_t *self, const mr_deepsink_frame_t *frame, const char *lines,
+               size_t bytes, uint32_t count)
+{
+    mr_deepsink_t *sink = &self->look->sink;
+    if (bytes > self->end) {
+        if (self->end > 0 &&
+            same_bytes (self->fd, 0, lines + bytes - self->end, (size_t)self->end) < self->end) {
+            note (self, "the file begins with other bytes");
+        } else {
+            note (self, "the file begins here");
+        }
+        return false;
+    }
+    size_t same = same_bytes (self->fd, self->end - bytes, lines, bytes);
+    if (same == bytes) {
+        self->open = false; /* what was tried in between was dropped */
+        self->drops -= self->skipped < self->drops ? self->skipped : self->drops;
+        self->skipped = 0;
+        self->end -= bytes;
+        sink->rows += count;
+        sink->bytes += bytes;
+        sink->journal = frame->journal;
+        sink->seq = frame->seq;
+        return true;
+    }
+    if (!self->open) {
+        self->open = true;
+        self->at = self->end - bytes + same;
+        self->frame = *frame;
+    }
+    if (self->skipped + frame->rows <= self->drops) {
+        self->skipped += frame->rows;
+        return true; /* perhaps it was let go: then an older one ends here */
+    }
+    tell_difference (self);
+    self->end -= bytes;
+    return self->told <= DIFFERENCES_MOST;
+}
+
+static void
+compare_frames (comparison_t *self)
+{
+    mr_deepsink_look_t *look = self->look;
+    for (size_t i = look->count; i > 0 && self->left > 0; i--) {
+        const mr_deepsink_frame_t *frame = &look->frames[i - 1];
+        const char *lines = NULL;
+        size_t bytes = 0;
+        uint32_t count = 0;
+        self->left -= frame->rows < self->left ? frame->rows : self->left;
+        mr_status_t status = make_rows (self, frame, &lines, &bytes, &count);
+        if (status == MR_CLOSED) {
+            note (self, "the spool cannot be read further back");
+            return;
+        }
+        if (status == MR_OK && bytes > 0 && !compare_frame (self, frame, lines, bytes, count)) {
+            return;
+        }
+    }
+}
+
+static mr_status_t
+open_reader (comparison_t *self, mr_error_t *err)
+{
+    char dir[PATH_MAX];
+    mr_spool_path (self->look->data_dir, self->look->sink.slot, dir);
+    mr_seglog_reader_options_t options = {.dir = dir};
+    return mr_seglog_reader_new (&options, &self->reader, err);
+}
+
+mr_status_t
+mr_deepsink_compare (mr_deepsink_look_t *look, mr_error_t *err)
+{
+    const mr_cursor_state_t *state = &look->sink.state;
+    comparison_t self = {
+        .look = look,
+        .end = state->length,
+        .left = state->delivered + state->unmatched + state->rejected + state->dropped,
+        .drops = state->dropped,
+    };
+    if (state->inode == 0) {
+        return MR_OK; /* it never wrote anything */
+    }
+    self.fd = open_file (look);
+    if (self.fd < 0) {
+        note (&self, "the file was moved away");
+        return MR_OK;
+    }
+    struct stat st;
+    if (fstat (self.fd, &st) != 0) {
+        close (self.fd);
+        return mr_error_errno (err, "cannot look at %s", look->path);
+    }
+    if ((uint64_t)st.st_size < state->length) {
+        mr_deepsink_tell (look, look->path, (uint64_t)st.st_size,
+                          "the cursor covers %" PRIu64 " bytes, the file has %" PRIu64,
+                          state->length, (uint64_t)st.st_size);
+        close (self.fd);
+        return MR_OK;
+    }
+    mr_status_t status = open_reader (&self, err);
+    if (status == MR_OK) {
+        compare_frames (&self);
+        tell_difference (&self);
+    }
+    mr_seglog_reader_destroy (&self.reader);
+    close (self.fd);
+    return status == MR_AGAIN ? MR_OK : status;
+}

@@ -1,0 +1,192 @@
+"""millrace audit --deep: every byte read, the equation proved batch by batch, the files of sinks
+included, beside a chain that runs and when nothing does."""
+import json
+import os
+import shutil
+
+import pytest
+from deliverylib import Delivery, lines_in
+from harness import wait_for
+
+SINKS = ("[sink some]\ntype = file\npath = some.jsonl\nmatch = n > 500\nenvelope = yes\n"
+         "[sink totals]\ntype = file\ninput = metrics\npath = totals.jsonl\n")
+
+
+@pytest.fixture(name="make")
+def make_chain(request):
+    """make(...) -> a chain that is up; it is closed at the end of the test."""
+    made = []
+
+    def make(**options):
+        made.append(Delivery(**options))
+        made[-1].up()
+        return made[-1]
+
+    yield make
+    for chain in made:
+        if getattr(request.node, "failed", False):
+            print(chain.complaints())
+        chain.close()
+
+
+def deep(chain, *words, code=0):
+    return json.loads(chain.millrace("audit", "--deep", "--json", *words, code=code).stdout)
+
+
+def sink(audit, name, worker="exporter.0"):
+    return next(row for row in audit["sinks"] if (row["name"], row["worker"]) == (name, worker))
+
+
+def run_and_stop(make, count=2000, **options):
+    chain = make(extra=SINKS, **options)
+    with chain.producer(bad=89) as producer:
+        chain.more(producer, count)
+        producer.finish()
+        chain.wait_out(producer)
+    return chain
+
+
+def test_a_chain_at_rest_is_proved_batch_by_batch_and_byte_by_byte(make):
+    chain = run_and_stop(make, workers={"exporter": 2})
+    audit = deep(chain)
+    quick = json.loads(chain.millrace("audit", "--json").stdout)
+    journal = audit["journals"][0]
+    assert audit["balanced"] and audit["faults"] == []
+    for key in ("received", "exported", "filtered", "dead", "dropped", "lost", "in_flight"):
+        assert journal[key] == quick[key], key
+    assert journal["proved_from"] == 1
+    assert journal["batches"] == journal["compared"] == journal["watermark"]
+    for slot, dot in ((0, ""), (1, ".1")):
+        for name in ("out", "some", "totals"):
+            path = os.path.join(chain.folder, f"{name}{dot}.jsonl")
+            row = sink(audit, name, f"exporter.{slot}")
+            assert row["compared_rows"] == row["delivered"] == lines_in([path])
+            assert row["compared_bytes"] == os.path.getsize(path)
+        assert sink(audit, "dead.store", f"exporter.{slot}")["compared_rows"] > 0
+    said = chain.millrace("audit", "--deep").stdout
+    assert said.splitlines()[-1].endswith("every one where it should be: balanced")
+
+
+def test_it_balances_beside_a_chain_that_runs_and_dies_while_segments_go(make):
+    chain = make(extra=SINKS, workers={"exporter": 2, "processor": 2},
+                 ingest="segment_bytes = 1MiB\n", exporter="spool_segment = 64KiB\n")
+    victims = ("exporter.0", "ingest.0", "processor.1", "exporter.1")
+    with chain.producer(pad=2000, bad=89) as producer:
+        for victim in victims:
+            chain.more(producer, 500)
+            for _ in range(3):
+                audit = deep(chain, code=None)
+                assert audit["faults"] == [], audit["faults"]
+            chain.kill_and_wait(victim)
+        chain.more(producer, 500)
+        producer.finish()
+        chain.wait_out(producer)
+    audit = deep(chain)
+    assert audit["balanced"] and audit["journals"][0]["in_flight"] == 0
+    assert audit["journals"][0]["proved_from"] > 1  # retention took what is proved by totals
+
+
+def flip(path, where):
+    with open(path, "r+b") as file:
+        at = file.read().find(where)
+        assert at >= 0
+        file.seek(at)
+        file.write(bytes([where[0] ^ 1]))
+    return at
+
+
+def test_a_flipped_byte_in_a_sinks_file_is_named_with_its_place(make):
+    chain = run_and_stop(make)
+    at = flip(chain.out, b'"n":700,')
+    audit = deep(chain, code=1)
+    assert [(fault["file"], fault["offset"]) for fault in audit["faults"]] == [(chain.out, at)]
+    assert "sink out of exporter.0" in audit["faults"][0]["what"]
+    assert audit["faults"][0]["seq"] > 1 and not audit["balanced"]
+    said = chain.millrace("audit", "--deep", code=1).stdout.splitlines()
+    assert f" {chain.out} offset {at}: " in said[-2] and said[-1].endswith("1 fault: NOT balanced")
+    dead = os.path.join(chain.data_dir, "dead", "exporter.0.jsonl")
+    at = flip(dead, b"attempts")
+    assert (dead, at) in [(fault["file"], fault["offset"])
+                          for fault in deep(chain, code=1)["faults"]]
+
+
+def test_a_cursor_beyond_the_end_is_named(make):
+    chain = run_and_stop(make)
+    size = os.path.getsize(chain.out)
+    os.truncate(chain.out, size - 10)
+    fault, = deep(chain, code=1)["faults"]
+    assert (fault["file"], fault["offset"]) == (chain.out, size - 10)
+    assert f"covers {size} bytes, the file has {size - 10}" in fault["what"]
+    spool = os.path.join(chain.data_dir, "exporter.0.spool")
+    first = sorted(name for name in os.listdir(spool) if name.endswith(".seg"))[0]
+    os.truncate(os.path.join(spool, first), 4096)
+    os.remove(os.path.join(spool, "head"))
+    faults = deep(chain, code=1)["faults"]
+    assert any("beyond the end of its spool" in fault["what"] and
+               fault["file"] == "exporter.0.cursors/out.cursor" for fault in faults)
+    assert any("in no spool" in fault["what"] for fault in faults)
+
+
+def test_a_broken_cursor_is_named(make):
+    chain = run_and_stop(make, count=300)
+    path = os.path.join(chain.data_dir, "exporter.0.cursors", "some.cursor")
+    with open(path, "r+b") as file:
+        file.write(b"\xff" * 1024)
+    fault, = deep(chain, code=1)["faults"]
+    assert fault["file"] == "exporter.0.cursors/some.cursor"
+    assert "broken" in fault["what"]
+
+
+def test_a_rotated_file_is_compared_from_where_it_begins(make):
+    chain = make(extra=SINKS)
+    with chain.producer() as producer:
+        chain.more(producer, 500)
+        os.rename(chain.out, os.path.join(chain.folder, "out.77.jsonl"))
+        wait_for(lambda: os.path.exists(chain.out), "a new file")
+        chain.more(producer, 500)
+        producer.finish()
+        chain.wait_out(producer)
+    audit = deep(chain)
+    assert audit["balanced"]
+    assert sink(audit, "out")["compared_rows"] == lines_in([chain.out])
+    assert sink(audit, "out")["note"] == "the file begins here"
+
+
+def test_a_copy_of_the_data_is_proved_without_a_configuration(make):
+    chain = run_and_stop(make, count=500)
+    copy = os.path.join(chain.folder, "copy")
+    shutil.copytree(chain.data_dir, copy)
+    missing = {"MILLRACE_CONF": os.path.join(chain.folder, "none.ini")}
+    said = chain.run_with(missing, "audit", "--deep", "--json", copy)
+    assert json.loads(said.stdout)["balanced"], said.stdout
+    assert sink(json.loads(said.stdout), "out")["note"] == "no configuration says where it is"
+    flip_in_spool(copy)
+    said = chain.run_with(missing, "audit", "--deep", copy, code=1)
+    assert "exporter.0.spool/" in said.stdout and "payload checksum" in said.stdout
+    chain.millrace("audit", os.path.join(chain.folder, "nowhere"), code=1)
+
+
+def flip_in_spool(data_dir):
+    folder = os.path.join(data_dir, "exporter.0.spool")
+    name = sorted(name for name in os.listdir(folder) if name.endswith(".seg"))[0]
+    flip(os.path.join(folder, name), b'"n":70,')
+
+
+def test_what_was_dropped_is_no_fault(make):
+    chain = make(exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n",
+                 extra="[sink second]\ntype = file\npath = second/out.jsonl\n"
+                       "on_full = drop_oldest\n")
+    folder = os.path.join(chain.folder, "second")
+    with chain.producer(pad=3000) as producer:
+        chain.more(producer, 50)
+        os.rename(folder, folder + ".aside")
+        with open(folder, "w", encoding="utf-8"):
+            pass
+        wait_for(lambda: sink(deep(chain, code=None), "second")["dropped"] > 0,
+                 chain.complaints)
+        os.remove(folder)
+        producer.finish()
+        chain.wait_out(producer)
+    audit = deep(chain)
+    assert audit["balanced"], audit["faults"]
+    assert sink(audit, "second")["dropped"] > 0
