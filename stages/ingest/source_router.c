@@ -15,6 +15,8 @@ enum {
     HWM_REQUESTS = 64,      /* default of `hwm` */
     ANSWERS_HWM = 10000,    /* a producer that does not read its answers loses them, and retries */
     MAX_MESSAGE = 64 << 20, /* libzmq drops a peer that sends more */
+    HOLD_MS = 200,          /* while stopping, an answer is held back for so long, ... */
+    HOLD_MAX = 4096,        /* ... and so many of them */
 };
 
 #define NOTHING_SEALED UINT64_C (1) /* by this process: what is journaled is from earlier ones */
@@ -38,6 +40,12 @@ typedef struct waiting {
     uint64_t seq; /* of the batch that holds the records; 0: not sealed yet */
 } waiting_t;
 
+typedef struct waiting_list {
+    waiting_t *list;
+    size_t count;
+    size_t capacity;
+} waiting_list_t;
+
 typedef struct router {
     mr_intake_t *intake;
     mr_loop_t *loop;
@@ -45,13 +53,13 @@ typedef struct router {
     void *socket;
     int loop_id;
     message_t message;
-    waiting_t *waiting;
-    size_t waiting_count;
-    size_t waiting_capacity;
-    uint64_t sealed;  /* the last batch that was sealed, ... */
-    uint64_t durable; /* ... and the last that is durable */
+    waiting_list_t waiting; /* for `ok` */
+    waiting_list_t held;    /* for `busy`, when we go */
+    uint64_t sealed;        /* the last batch that was sealed, ... */
+    uint64_t durable;       /* ... and the last that is durable */
     bool enabled;
     bool refusing;
+    bool stopping;
 } router_t;
 
 static void
@@ -168,19 +176,46 @@ address_of (const mr_request_t *request)
 }
 
 static bool
-remember (router_t *self, const waiting_t *to)
+remember (waiting_list_t *waiting, const waiting_t *to)
 {
-    if (self->waiting_count == self->waiting_capacity) {
-        size_t capacity = self->waiting_capacity == 0 ? 64 : 2 * self->waiting_capacity;
-        waiting_t *waiting = realloc (self->waiting, capacity * sizeof *waiting);
-        if (waiting == NULL) {
+    if (waiting->count == waiting->capacity) {
+        size_t capacity = waiting->capacity == 0 ? 64 : 2 * waiting->capacity;
+        waiting_t *list = realloc (waiting->list, capacity * sizeof *list);
+        if (list == NULL) {
             return false;
         }
-        self->waiting = waiting;
-        self->waiting_capacity = capacity;
+        waiting->list = list;
+        waiting->capacity = capacity;
     }
-    self->waiting[self->waiting_count++] = *to;
+    waiting->list[waiting->count++] = *to;
     return true;
+}
+
+/* What comes while we stop is answered as late as can be, by the last words on its connection: a
+ * producer that hears `busy` before sends again at once, to us, and just as we go that would be
+ * lost. After it the connection is closed, and it sends to our successor. */
+static void
+refuse_later (router_t *self, const waiting_t *to)
+{
+    if (self->held.count >= HOLD_MAX || !remember (&self->held, to)) {
+        answer_busy (self, to);
+    }
+}
+
+static void
+release_held (router_t *self)
+{
+    for (size_t i = 0; i < self->held.count; i++) {
+        answer_busy (self, &self->held.list[i]);
+    }
+    self->held.count = 0;
+}
+
+static void
+on_hold_timer (void *arg, int64_t mono_ns)
+{
+    (void)mono_ns;
+    release_held (arg);
 }
 
 static bool
@@ -224,7 +259,7 @@ judge (router_t *self, waiting_t *to, const mr_request_t *request)
             return;
         }
     }
-    if (!remember (self, to) || !store (self, request, skip)) {
+    if (!remember (&self->waiting, to) || !store (self, request, skip)) {
         mr_log_error ("no memory to take a request in");
         abort (); /* it was not acknowledged: the producer sends it again */
     }
@@ -244,6 +279,8 @@ handle (router_t *self, bool taking)
     waiting_t to = address_of (&request);
     if (status != MR_OK) {
         answer_error (self, &to, err.text);
+    } else if (self->stopping) {
+        refuse_later (self, &to);
     } else if (!taking || !mr_intake_request_fits (self->intake, request.records, request.bytes)) {
         answer_busy (self,
                      &to); /* a batch under way may leave too little room; the next will not */
@@ -257,8 +294,8 @@ taken (void *arg, uint64_t seq)
 {
     router_t *self = arg;
     self->sealed = seq;
-    for (size_t i = self->waiting_count; i > 0 && self->waiting[i - 1].seq == 0; i--) {
-        self->waiting[i - 1].seq = seq;
+    for (size_t i = self->waiting.count; i > 0 && self->waiting.list[i - 1].seq == 0; i--) {
+        self->waiting.list[i - 1].seq = seq;
     }
 }
 
@@ -268,15 +305,16 @@ durable (void *arg, uint64_t seq)
     router_t *self = arg;
     size_t done = 0;
     self->durable = seq;
-    while (done < self->waiting_count && self->waiting[done].seq != 0 &&
-           self->waiting[done].seq <= seq) {
-        mr_answer_t answer = {.type = MR_ANSWER_OK, .last = self->waiting[done].last};
-        send_answer (self, &self->waiting[done], &answer);
+    while (done < self->waiting.count && self->waiting.list[done].seq != 0 &&
+           self->waiting.list[done].seq <= seq) {
+        mr_answer_t answer = {.type = MR_ANSWER_OK, .last = self->waiting.list[done].last};
+        send_answer (self, &self->waiting.list[done], &answer);
         done++;
     }
     if (done > 0) {
-        self->waiting_count -= done;
-        memmove (self->waiting, self->waiting + done, self->waiting_count * sizeof *self->waiting);
+        self->waiting.count -= done;
+        memmove (self->waiting.list, self->waiting.list + done,
+                 self->waiting.count * sizeof *self->waiting.list);
     }
 }
 
@@ -285,7 +323,7 @@ durable (void *arg, uint64_t seq)
 static void
 settle_duplicates (router_t *self)
 {
-    if (self->waiting_count > 0 && mr_intake_empty (self->intake)) {
+    if (self->waiting.count > 0 && mr_intake_empty (self->intake)) {
         uint64_t seq = self->sealed != 0 ? self->sealed : NOTHING_SEALED;
         taken (self, seq);
         self->sealed = seq == NOTHING_SEALED ? 0 : seq;
@@ -353,13 +391,15 @@ serve (void *arg)
     on_readable (arg, 0);
 }
 
-/* What waits in the socket was not taken: say so, that nobody waits for an answer in vain. */
+/* What is not taken any more is said all the same, that nobody waits for an answer in vain. */
 static void
 stop (void *arg)
 {
     router_t *self = arg;
+    self->stopping = true;
     refuse (self, true);
     refuse_waiting (self);
+    (void)mr_loop_timer (self->loop, HOLD_MS, on_hold_timer, self); /* without it: at the end */
 }
 
 static void
@@ -370,6 +410,10 @@ destroy (void *arg)
         mr_loop_remove (self->loop, self->loop_id);
     }
     if (self->socket != NULL) {
+        if (self->stopping) {
+            refuse_waiting (self);
+            release_held (self);
+        }
         int linger_ms = 1000; /* the last answers */
         zmq_setsockopt (self->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
         zmq_close (self->socket);
@@ -377,7 +421,8 @@ destroy (void *arg)
     clear_message (&self->message);
     free (self->message.frames);
     free (self->message.views);
-    free (self->waiting);
+    free (self->waiting.list);
+    free (self->held.list);
     free (self);
 }
 

@@ -258,3 +258,44 @@ def test_the_socket_for_producers_has_the_mode_that_was_asked_for(make):
     chain = make(ingest="pull = ipc://in/pull\nmode = 0660")
     chain.start("ingest.0")
     assert os.stat(os.path.join(chain.folder, "in", "pull")).st_mode & 0o777 == 0o660
+
+
+def test_a_planned_stop_answers_every_request_that_has_come(make):
+    """Whether it is taken or not: a producer without a time-out must not wait for ever."""
+    chain = make(ingest=ROUTER)
+    chain.start_all()
+    with chain.socket(zmq.DEALER, "router", sndhwm=1, sndtimeo=60000) as dealer:
+        dealer.send_multipart([b"", b"first", b'{"n":1}'])
+        assert dealer.poll(60000) and dealer.recv_multipart()[2] == b"ok"
+        chain.workers["ingest.0"].send_signal(signal.SIGSTOP)
+        for n in range(2, 152):
+            dealer.send_multipart([b"", b"id", b'{"n":%d}' % n])  # in the kernel's buffers
+        chain.workers["ingest.0"].send_signal(signal.SIGTERM)
+        chain.workers["ingest.0"].send_signal(signal.SIGCONT)
+        words = [b"ok"]
+        while len(words) < 151 and dealer.poll(10000):
+            words.append(dealer.recv_multipart()[2])
+        assert len(words) == 151, f"{len(words)} of 151 requests were answered"
+    assert chain.workers.pop("ingest.0").wait(timeout=60) == 0
+    assert set(words) <= {b"ok", b"busy"}
+    chain.stop("processor.0", "exporter.0")
+    assert len(chain.lines()) == words.count(b"ok")
+
+
+def test_while_ingest_waits_for_its_last_batches_requests_hear_busy(make):
+    chain = make(ingest=ROUTER)
+    chain.start_all()
+    assert chain.ask(b"id", b'{"n":1}')[1] == b"ok"
+    chain.workers["exporter.0"].send_signal(signal.SIGSTOP)
+    assert chain.ask(b"id", b'{"n":2}')[1] == b"ok"  # in flight from now on
+    chain.workers["ingest.0"].send_signal(signal.SIGTERM)
+    wait_for(lambda: b"state=draining" in lock_line(chain, "ingest.0"), "it drains")
+    for _ in range(3):
+        assert chain.ask(b"id", b'{"n":3}')[1] == b"busy"
+    chain.workers["exporter.0"].send_signal(signal.SIGCONT)
+    assert chain.workers.pop("ingest.0").wait(timeout=60) == 0
+
+
+def lock_line(chain, name):
+    with open(os.path.join(chain.run_dir, name + ".lock"), "rb") as source:
+        return source.read(256)
