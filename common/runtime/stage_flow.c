@@ -149,7 +149,8 @@ on_handled (mr_stage_t *self, const mr_batch_t *batch)
     size_t bytes = mr_batch_encoded_bytes (batch);
     zmq_msg_t msg;
     if (bytes == 0 || zmq_msg_init_size (&msg, bytes) != 0) {
-        mr_log_error ("batch %llu: no memory for %zu bytes", (unsigned long long)batch->seq, bytes);
+        mr_log_error ("batch %llu: %s", (unsigned long long)batch->seq,
+                      bytes == 0 ? "larger than a frame may be" : "no memory for it");
         abort (); /* the batch is still upstream's to replay; going on would lose it silently */
     }
     mr_batch_encode (batch, zmq_msg_data (&msg));

@@ -32,9 +32,32 @@ mr_collect_release (mr_collect_t *self)
     *self = (mr_collect_t){0};
 }
 
-mr_status_t
-mr_collect_open (mr_collect_t *self, uint32_t count)
+/* What is set aside for the row of record `index`, and for those of all behind it. */
+static size_t
+row_room (const mr_collect_t *self, uint32_t index)
 {
+    const uint32_t *offsets = self->input->offsets;
+    return MR_STEPS_ROW_BYTES + (self->whole_rows ? offsets[index + 1] - offsets[index] : 0);
+}
+
+static size_t
+rows_room (const mr_collect_t *self, uint32_t index)
+{
+    const mr_records_t *input = self->input;
+    size_t bytes = self->whole_rows ? input->offsets[input->count] - input->offsets[index + 1] : 0;
+    return bytes + (size_t)MR_STEPS_ROW_BYTES * (input->count - 1 - index);
+}
+
+mr_status_t
+mr_collect_open (mr_collect_t *self, const mr_steps_input_t *input)
+{
+    uint32_t count = input->records->count;
+    self->input = input->records;
+    self->room = input->room > 0 ? input->room : SIZE_MAX;
+    self->dead_bytes = 0;
+    self->whole_rows = (size_t)MR_STEPS_ROW_BYTES * count +
+                           (input->records->offsets[count] - input->records->offsets[0]) <=
+                       self->room;
     mr_buffer_clear (&self->out);
     self->run = NULL;
     self->run_end = NULL;
@@ -62,8 +85,15 @@ mr_collect_open (mr_collect_t *self, uint32_t count)
 void
 mr_collect_bury (mr_collect_t *self, uint32_t index, const mr_steps_dead_t *dead)
 {
+    self->dead_bytes += row_room (self, index);
     self->dead[self->dead_count] = *dead;
     self->dead[self->dead_count++].index = index;
+}
+
+void
+mr_collect_skip (mr_collect_t *self, uint32_t index)
+{
+    self->dead_bytes += row_room (self, index);
 }
 
 static mr_status_t
@@ -137,7 +167,8 @@ mr_collect_pass (mr_collect_t *self, uint32_t index, mr_edit_t *edit, bool borro
 {
     const mr_json_record_t *record = edit->record;
     size_t room = (edit->changed ? mr_edit_room (edit) : record->bytes) + 1;
-    if (room > MR_STEPS_MAX_BYTES - self->out_bytes) {
+    if (self->out_bytes + room + self->dead_bytes + rows_room (self, index) > self->room ||
+        room > UINT32_MAX - self->out_bytes) {
         return MR_INVALID;
     }
     self->offsets[self->count] = self->out_bytes;

@@ -23,13 +23,21 @@ typedef struct mr_collect {
     uint32_t capacity; /* records; 0: the arrays must be made anew */
     uint32_t count;
     uint32_t dead_count;
+
+    const mr_records_t *input;
+    size_t room;       /* of the input; SIZE_MAX: no limit */
+    size_t dead_bytes; /* of the rows so far, at most */
+    bool whole_rows;   /* there is room for the bytes of every record that may fail */
 } mr_collect_t;
 
 void mr_collect_init (mr_collect_t *self);
 void mr_collect_release (mr_collect_t *self);
 
-/* Forget the last run and make room for what `count` records may become. MR_SYSTEM. */
-MR_CHECK mr_status_t mr_collect_open (mr_collect_t *self, uint32_t count);
+/* Forget the last run and begin one over this input, borrowed until mr_collect_close. MR_SYSTEM. */
+MR_CHECK mr_status_t mr_collect_open (mr_collect_t *self, const mr_steps_input_t *input);
+
+/* Record `index` is left to others, who make a row of it. */
+void mr_collect_skip (mr_collect_t *self, uint32_t index);
 
 /* Pass on record `index`, as `edit` has it.
  *   borrowed  its text is the input's, which stays until mr_collect_close

@@ -13,6 +13,9 @@
 
 enum { MAX_MARKS = 64, MAX_TYPES = 16, DEAD_LIMIT = 64 << 20, MESSAGE_BYTES = 512 };
 
+/* Of a frame, for all but its records and dead letters: header, offsets, the INDEX section. */
+enum { FRAME_RESERVE = 1 << 20 };
+
 typedef struct processor {
     mr_stage_t *stage;
     mr_steps_t *steps;
@@ -20,6 +23,7 @@ typedef struct processor {
     uint64_t config_hash;
     mr_buffer_t dead;  /* DEAD section under construction */
     mr_buffer_t index; /* INDEX section under construction */
+    size_t spare;      /* what the frame has room for beside the rows of dead letters */
 } processor_t;
 
 /* The steps of the configuration. One that is wrong becomes a fault of it and is left out. */
@@ -116,6 +120,21 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
     return MR_OK;
 }
 
+/* A text of a row, cut between two characters where it is long. */
+static mr_dead_text_t
+row_text (const char *text)
+{
+    mr_dead_text_t cut = mr_dead_text (text);
+    if (cut.bytes > MR_STEPS_TEXT_BYTES) {
+        cut.bytes = MR_STEPS_TEXT_BYTES;
+        while (cut.bytes > 0 && ((unsigned char)text[cut.bytes] & 0xc0) == 0x80) {
+            cut.bytes--;
+        }
+    }
+    return cut;
+}
+
+/* The record is cut where even its own bytes have no room in the frame. */
 static mr_dead_t
 dead_row (const processor_t *self, const mr_batch_t *batch, const mr_steps_dead_t *dead,
           const char *message)
@@ -129,12 +148,19 @@ dead_row (const processor_t *self, const mr_batch_t *batch, const mr_steps_dead_
         .stage = mr_dead_text ("processor"),
         .worker = mr_dead_text (mr_stage_worker (self->stage)),
         .error_type = mr_dead_text (dead->error_type),
-        .rule = mr_dead_text (dead->rule),
-        .message = mr_dead_text (message),
+        .rule = row_text (dead->rule),
+        .message = row_text (message),
         .record = batch->records + start,
-        .record_bytes = bytes,
+        .record_bytes = bytes < self->spare ? bytes : (uint32_t)self->spare,
         .original_bytes = bytes,
     };
+}
+
+static mr_status_t
+append_row (processor_t *self, const mr_dead_t *row)
+{
+    self->spare -= row->record_bytes;
+    return mr_dead_append (&self->dead, row);
 }
 
 typedef struct tally {
@@ -181,7 +207,7 @@ collect_dead (processor_t *self, const mr_batch_t *batch, const mr_steps_output_
         char message[MESSAGE_BYTES];
         mr_steps_dead_message (dead, message, sizeof message);
         mr_dead_t row = dead_row (self, batch, dead, message);
-        status = mr_dead_append (&self->dead, &row);
+        status = append_row (self, &row);
         count_failure (tally, &row, dead->error_type, message);
     }
     return status;
@@ -233,7 +259,7 @@ collect_marked (processor_t *self, const mr_batch_t *batch, const mr_steps_input
         const char *message =
             hang ? "processors made no progress on this record" : "processors died of this record";
         mr_dead_t row = dead_row (self, batch, &dead, message);
-        status = mr_dead_append (&self->dead, &row);
+        status = append_row (self, &row);
         count_failure (tally, &row, dead.error_type, message);
     }
     return status;
@@ -281,10 +307,33 @@ compose (processor_t *self, const mr_batch_t *batch, const mr_steps_input_t *inp
         status = mr_batch_set_section (&result, MR_SECTION_FIELDS, output->watched,
                                        (uint32_t)(8 * (size_t)result.count * self->watched));
     }
+    if (status == MR_OK && mr_batch_encoded_bytes (&result) == 0) {
+        mr_batch_remove_section (&result, MR_SECTION_FIELDS); /* the metrics stage can do without */
+    }
     if (status == MR_OK) {
         *ret_result = result;
     }
     return status;
+}
+
+/* What a frame has left for records and dead letters beside what the batch brings along. */
+static size_t
+frame_room (const mr_batch_t *batch)
+{
+    size_t room = MR_BATCH_MAX_BYTES - FRAME_RESERVE;
+    for (uint32_t i = 0; i < batch->section_count; i++) {
+        room -= batch->sections[i].bytes < room ? batch->sections[i].bytes : room;
+    }
+    return room;
+}
+
+/* What is left of it for the bytes of the records that failed. */
+static size_t
+spare_room (const mr_steps_input_t *input, const mr_steps_output_t *output)
+{
+    size_t rows = (size_t)MR_STEPS_ROW_BYTES * (output->dead_count + input->skip_count);
+    size_t used = rows + output->records.offsets[output->records.count];
+    return used < input->room ? input->room - used : 0;
 }
 
 static void
@@ -299,6 +348,7 @@ handle (void *arg, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks)
         .records = &records,
         .skip = skip,
         .skip_count = read_marks (batch, skip),
+        .room = frame_room (batch),
         .crumb = mr_stage_crumb (self->stage),
         .crumb_base = mr_crumb_base (batch->origin, batch->seq),
     };
@@ -306,8 +356,9 @@ handle (void *arg, mr_batch_t *batch, const mr_stage_callbacks_t *callbacks)
     tally_t tally;
     tally.count = 0;
     mr_batch_t result;
-    if (mr_steps_run (self->steps, &input, &output) != MR_OK ||
-        collect_dead (self, batch, &output, &tally) != MR_OK ||
+    mr_status_t status = mr_steps_run (self->steps, &input, &output);
+    self->spare = status == MR_OK ? spare_room (&input, &output) : 0;
+    if (status != MR_OK || collect_dead (self, batch, &output, &tally) != MR_OK ||
         collect_marked (self, batch, &input, &tally) != MR_OK ||
         compose (self, batch, &input, &output, &result) != MR_OK) {
         mr_log_error ("batch %llu: no memory", (unsigned long long)batch->seq);

@@ -175,7 +175,7 @@ pass (mr_steps_t *self, uint32_t index)
     mr_collect_bury (&self->collect, index,
                      &(mr_steps_dead_t){
                          .error_type = "record_too_large",
-                         .what = "with it the batch would be too large",
+                         .what = "with what the steps make of it the batch would be too large",
                          .rule = parse_rules[self->parse],
                      });
     return MR_OK;
@@ -306,11 +306,12 @@ mr_status_t
 mr_steps_run (mr_steps_t *self, const mr_steps_input_t *input, mr_steps_output_t *ret_output)
 {
     uint32_t count = input->records->count;
-    mr_status_t status = mr_collect_open (&self->collect, count);
+    mr_status_t status = mr_collect_open (&self->collect, input);
     uint32_t first = 0;
     self->filtered = 0;
     for (uint32_t i = 0; i < input->skip_count && status == MR_OK; i++) {
         status = run_part (self, input, first, input->skip[i]);
+        mr_collect_skip (&self->collect, input->skip[i]);
         first = input->skip[i] + 1;
     }
     status = status == MR_OK ? run_part (self, input, first, count) : status;

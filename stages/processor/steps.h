@@ -40,9 +40,9 @@ enum {
     MR_STEPS_ABSENT = 7, /* the type of a watched field that is not there */
 };
 
-/* Most bytes of records that come out of one batch; one that would go beyond is a dead letter
- * (record_too_large). */
-#define MR_STEPS_MAX_BYTES (UINT32_C (48) << 20)
+/* A record that fails becomes a row of so many bytes at most, but for its own bytes. */
+#define MR_STEPS_ROW_BYTES 512
+enum { MR_STEPS_TEXT_BYTES = 160 }; /* of a row's rule, and of its message */
 
 typedef struct mr_steps mr_steps_t;
 
@@ -76,8 +76,9 @@ void mr_steps_dead_message (const mr_steps_dead_t *dead, char *ret_text, size_t 
 
 typedef struct mr_steps_input {
     const mr_records_t *records;
-    const uint32_t *skip;    /* indices, rising, of records that are not to be looked at; .. */
-    uint32_t skip_count;     /* .. they are neither in the output, nor dead, nor filtered */
+    const uint32_t *skip; /* indices, rising, of records that are not to be looked at; .. */
+    uint32_t skip_count;  /* .. they are neither in the output, nor dead, nor filtered */
+    size_t room;          /* for records that come out and rows of those that fail; 0: no limit */
     _Atomic uint64_t *crumb; /* NULL, or set to crumb_base + i before record i is worked on */
     uint64_t crumb_base;
 } mr_steps_input_t;
@@ -94,7 +95,10 @@ typedef struct mr_steps_output {
     uint32_t filtered;
 } mr_steps_output_t;
 
-/* Run the steps over a batch. The input's data must stay as it is meanwhile.
+/* Run the steps over a batch. The input's data must stay as it is meanwhile. What comes out and the
+ * rows of all records that fail or are skipped have room: a record for which the steps would leave
+ * none fails (record_too_large). The rows have room for whole records, too, unless the input alone
+ * is nearly as large as the room.
  * MR_SYSTEM: out of memory; nothing is known of the batch then. */
 MR_CHECK mr_status_t mr_steps_run (mr_steps_t *self, const mr_steps_input_t *input,
                                    mr_steps_output_t *ret_output);

@@ -171,3 +171,24 @@ def test_the_chain_runs_as_root_and_as_a_user(make, user):
     assert os.stat(chain.out).st_uid == (int(user) if user else os.getuid())
     assert os.stat(chain.run_dir).st_mode & 0o777 == 0o700
     chain.stop("ingest.0", "processor.0", "exporter.0")
+
+
+def test_a_batch_that_outgrows_a_frame_becomes_records_and_dead_letters(make):
+    """20,000 small records, each set to 8 KB: the rest of the frame is for what fits."""
+    chain = make(ingest="router = ipc://in/router\nbatch_records = 65536\nbatch_bytes = 16MiB",
+                 processor=f'set = pad = "{"x" * 8000}"')
+    chain.listen()
+    chain.start_all()
+    records = numbered(1, 20000)
+    assert chain.ask(b"grow/20000", *records) == [b"grow/20000", b"ok", b"20000"]
+    ledger = chain.settled()
+    assert ledger["exported"] + ledger["dead"] == 20000 and ledger["dead"] > 10000
+    lines = chain.wait_lines(ledger["exported"])
+    chain.wait_for(lambda: len(chain.dead()) == ledger["dead"], "all dead letters are written")
+    dead = chain.dead()
+    assert {row["error_type"] for row in dead} == {"record_too_large"}
+    both = lines + [row["record"].encode() for row in dead]
+    assert_exactly_once(both, 20000)
+    assert {row["record"].encode() for row in dead} <= set(records)
+    assert chain.ask(b"grow/20001", b'{"n":20001}') == [b"grow/20001", b"ok", b"20001"]
+    chain.wait_lines(ledger["exported"] + 1)
