@@ -19,25 +19,18 @@
 
 enum {
     MAX_OPERATIONS = 80,
-    MAX_ERROR_TYPES = 64,
     SEND_HWM = 1000,
     GATHER_BYTES = 64 << 10, /* of events that wait; as many leave before their time */
 };
 
 #define GATHER_NS (MR_BUS_GATHER_MS * MR_NS_PER_MS)
 
-typedef struct error_total {
-    char type[MR_EVENT_NAME_BYTES];
-    uint64_t count;
-} error_total_t;
-
 typedef struct operation_total {
     char name[MR_EVENT_NAME_BYTES];
-    uint64_t count;   /* success events: one a batch */
-    uint64_t records; /* records of those */
-    uint64_t errors;  /* error events */
-    error_total_t types[MAX_ERROR_TYPES];
-    int type_count;
+    uint64_t count;               /* success events: one a batch */
+    uint64_t records;             /* records of those */
+    uint64_t errors;              /* error events */
+    uint64_t types[MR_ERR_COUNT]; /* records of each */
 } operation_total_t;
 
 /* In front of each event that waits: topic and JSON follow. */
@@ -171,22 +164,6 @@ operation_of (mr_bus_t *self, const char *name)
     return operation;
 }
 
-static error_total_t *
-error_of (operation_total_t *operation, const char *type)
-{
-    for (int i = 0; i < operation->type_count; i++) {
-        if (strcmp (operation->types[i].type, type) == 0) {
-            return &operation->types[i];
-        }
-    }
-    if (operation->type_count == MAX_ERROR_TYPES) {
-        return &operation->types[MAX_ERROR_TYPES - 1];
-    }
-    error_total_t *total = &operation->types[operation->type_count++];
-    snprintf (total->type, sizeof total->type, "%s", type);
-    return total;
-}
-
 void
 mr_bus_publish (mr_bus_t *self, const char *topic, const mr_buffer_t *json)
 {
@@ -247,16 +224,17 @@ mr_bus_success (mr_bus_t *self, const char *operation, double duration_ms, uint6
 void
 mr_bus_error (mr_bus_t *self, const char *operation, const mr_failure_t *failure)
 {
-    if (!mr_event_is_name (operation) || !mr_event_is_name (failure->error_type)) {
+    const char *type = mr_errortype_name (failure->error_type);
+    if (!mr_event_is_name (operation) || *type == '\0') {
         self->failures++;
         return;
     }
     operation_total_t *total = operation_of (self, operation);
     total->errors++;
-    error_of (total, failure->error_type)->count += failure->count;
+    total->types[failure->error_type] += failure->count;
     mr_event_t event = {.kind = MR_EVENT_ERROR, .count = failure->count};
     snprintf (event.operation, sizeof event.operation, "%s", operation);
-    snprintf (event.error_type, sizeof event.error_type, "%s", failure->error_type);
+    snprintf (event.error_type, sizeof event.error_type, "%s", type);
     snprintf (event.message, sizeof event.message, "%s", failure->message);
     if (failure->sample != NULL) {
         size_t most = sizeof event.sample - 1;
@@ -285,9 +263,14 @@ append_operation (const operation_total_t *operation, bool first, mr_buffer_t *j
                                            ",\"errors\":%" PRIu64 ",\"error_types\":{",
                                            first ? "" : ",", operation->name, operation->count,
                                            operation->records, operation->errors);
-    for (int i = 0; status == MR_OK && i < operation->type_count; i++) {
-        status = mr_buffer_printf (json, "%s\"%s\":%" PRIu64, i == 0 ? "" : ",",
-                                   operation->types[i].type, operation->types[i].count);
+    bool comma = false;
+    for (int i = 0; status == MR_OK && i < MR_ERR_COUNT; i++) {
+        if (operation->types[i] > 0) {
+            status =
+                mr_buffer_printf (json, "%s\"%s\":%" PRIu64, comma ? "," : "",
+                                  mr_errortype_name ((mr_errortype_id_t)i), operation->types[i]);
+            comma = true;
+        }
     }
     return status == MR_OK ? mr_buffer_printf (json, "}}") : status;
 }

@@ -13,6 +13,7 @@
 #include "common/base/buffer.h"
 #include "common/base/status.h"
 #include "common/runtime/loop.h"
+#include "common/wire/errortype.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -39,7 +40,7 @@ void mr_bus_success (mr_bus_t *self, const char *operation, double duration_ms, 
 
 /* Records that failed in one way. */
 typedef struct mr_failure {
-    const char *error_type; /* a row of wire/errortype.h */
+    mr_errortype_id_t error_type;
     uint64_t count;
     const char *message; /* "" for none */
     const char *sample;  /* first bytes of one of them, need not be terminated; or NULL */

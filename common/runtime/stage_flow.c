@@ -208,7 +208,7 @@ static void
 refuse_frame (mr_stage_t *self, const char *why)
 {
     mr_log_error ("dropped an unreadable frame: %s", why);
-    mr_failure_t failure = {.error_type = "bad_frame", .count = 1, .message = why};
+    mr_failure_t failure = {.error_type = MR_ERR_BAD_FRAME, .count = 1, .message = why};
     mr_bus_error (self->bus, "receive", &failure);
     if (!self->is_source) {
         mr_stage_notify_loss (self);

@@ -52,7 +52,7 @@ struct mr_metric_output {
 /* ---- faults ---- */
 
 static void
-on_fault (void *arg, const char *error_type, const char *message, uint64_t count)
+on_fault (void *arg, mr_errortype_id_t error_type, const char *message, uint64_t count)
 {
     mr_metric_output_t *self = arg;
     const mr_stage_callbacks_t *callbacks = mr_stage_callbacks (self->stage);
@@ -61,10 +61,11 @@ on_fault (void *arg, const char *error_type, const char *message, uint64_t count
 }
 
 static void
-on_load_fault (void *arg, const char *error_type, const char *message, uint64_t count)
+on_load_fault (void *arg, mr_errortype_id_t error_type, const char *message, uint64_t count)
 {
     const mr_metric_output_t *self = arg;
-    mr_log_warn ("%s: %s: %s; %" PRIu64 " records", self->path, error_type, message, count);
+    mr_log_warn ("%s: %s: %s; %" PRIu64 " records", self->path, mr_errortype_name (error_type),
+                 message, count);
 }
 
 /* ---- the checkpoint ---- */
@@ -116,7 +117,7 @@ fold (mr_metric_output_t *self, const mr_batch_t *batch)
         mr_metric_totals_fold (self->totals, section->data, section->bytes, &faults, &err);
     if (status == MR_INVALID) {
         mr_log_error ("batch %" PRIu64 ": %s; the metrics leave it out", batch->seq, err.text);
-        on_fault (self, "metric_refused", err.text, batch->count);
+        on_fault (self, MR_ERR_METRIC_REFUSED, err.text, batch->count);
         status = MR_OK;
     }
     return status;
@@ -197,7 +198,7 @@ save (mr_metric_output_t *self)
         mr_log_error ("the totals of the metrics are not saved: %s; trying again", err.text);
     }
     self->save_failed = true;
-    on_fault (self, "totals_write", err.text, 0);
+    on_fault (self, MR_ERR_TOTALS_WRITE, err.text, 0);
 }
 
 /* ---- life ---- */

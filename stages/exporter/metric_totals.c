@@ -72,8 +72,8 @@ records_of (const mr_partial_metric_t *metric)
 }
 
 static void
-tell (const mr_totals_faults_t *faults, const char *error_type, const mr_partial_metric_t *metric,
-      const char *what, uint64_t count)
+tell (const mr_totals_faults_t *faults, mr_errortype_id_t error_type,
+      const mr_partial_metric_t *metric, const char *what, uint64_t count)
 {
     char message[MESSAGE_BYTES];
     snprintf (message, sizeof message, "metric %.*s: %.400s", (int)metric->name.bytes,
@@ -98,7 +98,7 @@ fold_metric (mr_metric_total_t *total, const mr_partial_metric_t *metric,
         char what[WHAT_BYTES];
         snprintf (what, sizeof what, "it has %u series, the rest is counted as \"other\"",
                   total->metric.max_series);
-        tell (faults, "metric_series_full", metric, what, folded);
+        tell (faults, MR_ERR_METRIC_SERIES_FULL, metric, what, folded);
     }
     return status;
 }
@@ -147,12 +147,12 @@ fold_all (mr_metric_totals_t *self, const span_t *section, bool known_only,
         }
         mr_metric_total_t *total = find_metric (self, metric.name);
         if (total != NULL && !mr_partial_same_metric (&total->metric, &metric)) {
-            tell (faults, "metric_refused", &metric, "it is defined differently here",
+            tell (faults, MR_ERR_METRIC_REFUSED, &metric, "it is defined differently here",
                   records_of (&metric));
             continue;
         }
         if (total == NULL && (known_only || self->count >= METRICS_MAX)) {
-            tell (faults, "metric_refused", &metric, "there is no such metric here",
+            tell (faults, MR_ERR_METRIC_REFUSED, &metric, "there is no such metric here",
                   records_of (&metric));
             continue;
         }

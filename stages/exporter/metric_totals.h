@@ -8,6 +8,7 @@
 #include "common/base/buffer.h"
 #include "common/base/status.h"
 #include "common/runtime/metric_rules.h"
+#include "common/wire/errortype.h"
 #include "stages/exporter/metric_total.h"
 
 #include <stddef.h>
@@ -21,7 +22,7 @@ typedef struct mr_metric_totals {
 
 /* Told of what could not be added as it is: error type (static), what, and how many records. */
 typedef struct mr_totals_faults {
-    void (*fn) (void *arg, const char *error_type, const char *message, uint64_t count);
+    void (*fn) (void *arg, mr_errortype_id_t error_type, const char *message, uint64_t count);
     void *arg;
 } mr_totals_faults_t;
 

@@ -388,7 +388,7 @@ publish_event (void *arg, const mr_pump_t *pump, const mr_pump_event_t *event)
     const publishing_t *publishing = arg;
     const mr_stage_callbacks_t *callbacks = publishing->callbacks;
     if (event->failed) {
-        mr_failure_t failure = {.error_type = "sink_write", .message = event->text};
+        mr_failure_t failure = {.error_type = MR_ERR_SINK_WRITE, .message = event->text};
         callbacks->on_error (callbacks->stage, publishing->output->operation, &failure);
         return;
     }

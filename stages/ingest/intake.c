@@ -47,7 +47,7 @@ report_sealed (mr_intake_t *self, uint32_t received)
     double ms = (double)(mr_clock_mono_ns () - self->first_mono_ns) / 1e6;
     callbacks->on_success (self->stage, "receive", ms, received);
     if (self->too_long > 0) {
-        mr_failure_t failure = {.error_type = "record_too_long",
+        mr_failure_t failure = {.error_type = MR_ERR_RECORD_TOO_LONG,
                                 .count = self->too_long,
                                 .message = "longer than [ingest] max_record"};
         callbacks->on_error (self->stage, "receive", &failure);
@@ -80,7 +80,7 @@ set_full (mr_intake_t *self, bool full, const char *why)
     self->full = full;
     if (full) {
         mr_log_error ("journal full, producers wait: %s", why);
-        mr_failure_t failure = {.error_type = "journal_full", .count = 0, .message = why};
+        mr_failure_t failure = {.error_type = MR_ERR_JOURNAL_FULL, .count = 0, .message = why};
         mr_stage_callbacks (self->stage)->on_error (self->stage, "journal", &failure);
     } else {
         mr_log_info ("the journal takes batches again");
@@ -304,7 +304,7 @@ mr_intake_too_long (mr_intake_t *self, const char *start, size_t bytes, size_t t
         .ts_ns = mr_clock_wall_ns (),
         .stage = mr_dead_text ("ingest"),
         .worker = mr_dead_text (mr_stage_worker (self->stage)),
-        .error_type = mr_dead_text ("record_too_long"),
+        .error_type = mr_dead_text (mr_errortype_name (MR_ERR_RECORD_TOO_LONG)),
         .rule = mr_dead_text ("max_record"),
         .message = mr_dead_text (message),
         .record = start,
@@ -390,8 +390,29 @@ mr_intake_notice (mr_intake_t *self)
 }
 
 void
+mr_intake_bad_request (mr_intake_t *self, const char *why)
+{
+    mr_error_set (&self->bad_request, "%s", why);
+    self->bad_requests++;
+}
+
+static void
+report_bad_requests (mr_intake_t *self)
+{
+    if (self->bad_requests == 0) {
+        return;
+    }
+    mr_failure_t failure = {.error_type = MR_ERR_PRODUCER_FRAME,
+                            .count = self->bad_requests,
+                            .message = self->bad_request.text};
+    mr_stage_callbacks (self->stage)->on_error (self->stage, "receive", &failure);
+    self->bad_requests = 0;
+}
+
+void
 mr_intake_tick (mr_intake_t *self, int64_t mono_ns)
 {
+    report_bad_requests (self);
     mr_sender_tick (self->sender, mono_ns);
     settle (self);
 }

@@ -60,6 +60,9 @@ bool mr_intake_request_fits (const mr_intake_t *self, uint32_t records, size_t b
  * come between one mr_intake_ready and the end of the turn. false: no memory. */
 bool mr_intake_request_record (mr_intake_t *self, const char *record, size_t bytes);
 
+/* A request was answered `error`: counted, and reported about once a second. */
+void mr_intake_bad_request (mr_intake_t *self, const char *why);
+
 /* Nothing waits to be sealed. */
 bool mr_intake_empty (const mr_intake_t *self);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PRODUCERS = 100000, LOCK_WAIT_MS = 2000 };
+enum { LOCK_WAIT_MS = 2000 };
 
 static void
 on_sender_room (void *arg)
@@ -98,7 +98,8 @@ mr_intake_new (mr_stage_t *stage, mr_intake_t **ret_intake, mr_error_t *err)
     self->max_record = (size_t)mr_config_number (ingest, "max_record");
     self->linger_ns = mr_config_number (ingest, "linger_ms") * MR_NS_PER_MS;
     mr_status_t status = MR_OK;
-    if (mr_memory_init (&self->memory, MAX_PRODUCERS) != MR_OK ||
+    if (mr_memory_init (&self->memory, (uint32_t)mr_config_number (ingest, "max_producers")) !=
+            MR_OK ||
         mr_batcher_new ((uint32_t)mr_config_number (ingest, "batch_records"),
                         (size_t)mr_config_number (ingest, "batch_bytes"),
                         &self->batcher) != MR_OK) {

@@ -25,16 +25,18 @@ struct mr_intake {
     int64_t linger_ns;
     int64_t first_mono_ns; /* when the first record of the present batch came */
     int64_t first_wall_ns;
-    int linger_timer;  /* 0: not running */
-    int retry_timer;   /* 0: not running */
-    uint64_t too_long; /* records in the present batch */
-    bool enabled;      /* sources read */
-    uint64_t settled;  /* the watermark last given to the journal */
-    uint64_t noted;    /* with fsync: the one in it when the last sync ended */
-    bool full;         /* the journal takes nothing now */
-    bool refused;      /* a source wanted to hand in and was told to wait */
-    int serve_timer;   /* 0: not running */
-    unsigned serving;  /* whose turn it is to be served first */
+    int linger_timer;       /* 0: not running */
+    int retry_timer;        /* 0: not running */
+    uint64_t too_long;      /* records in the present batch */
+    uint64_t bad_requests;  /* that are not reported yet */
+    mr_error_t bad_request; /* why the last one was bad */
+    bool enabled;           /* sources read */
+    uint64_t settled;       /* the watermark last given to the journal */
+    uint64_t noted;         /* with fsync: the one in it when the last sync ended */
+    bool full;              /* the journal takes nothing now */
+    bool refused;           /* a source wanted to hand in and was told to wait */
+    int serve_timer;        /* 0: not running */
+    unsigned serving;       /* whose turn it is to be served first */
     bool stopping;
 };
 

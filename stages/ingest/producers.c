@@ -88,6 +88,12 @@ grow (mr_producers_t *self)
     return MR_OK;
 }
 
+uint32_t
+mr_producers_limit (const mr_producers_t *self)
+{
+    return self->limit;
+}
+
 uint64_t
 mr_producers_last (const mr_producers_t *self, const char *name, size_t bytes)
 {
@@ -101,15 +107,17 @@ encode (mr_buffer_t *out, const char *name, size_t bytes, uint64_t last)
     return mr_journal_producer_encode (&producer, out);
 }
 
-/* The entry of a name, made where it is missing. */
+/* The entry of a name, made where it is missing.
+ *   limit  how many there may be then; MR_CLOSED beyond it */
 static mr_status_t
-entry_for (mr_producers_t *self, const char *name, size_t bytes, entry_t **ret_entry)
+entry_for (mr_producers_t *self, const char *name, size_t bytes, uint32_t limit,
+           entry_t **ret_entry)
 {
     MR_ASSERT (bytes > 0 && bytes <= MR_PRODUCER_NAME_MAX_BYTES);
     entry_t *entry = find (self->entries, self->capacity, name, bytes);
     if (entry->name_bytes == 0) {
-        if (self->count == self->limit) {
-            return MR_AGAIN;
+        if (self->count >= limit) {
+            return MR_CLOSED;
         }
         if (2 * self->count >= self->capacity) {
             mr_status_t status = grow (self);
@@ -133,7 +141,7 @@ mr_producers_set (mr_producers_t *self, const char *name, size_t bytes, uint64_t
         return MR_AGAIN; /* no more producers in this batch */
     }
     entry_t *entry = NULL;
-    mr_status_t status = entry_for (self, name, bytes, &entry);
+    mr_status_t status = entry_for (self, name, bytes, self->limit, &entry);
     if (status == MR_OK) {
         status = encode (&self->changes, name, bytes, last);
     }
@@ -185,9 +193,9 @@ mr_producers_load (mr_producers_t *self, const void *data, size_t bytes)
     mr_status_t status;
     while ((status = mr_journal_producer_next (data, bytes, &position, &producer)) == MR_OK) {
         entry_t *entry = NULL;
-        status = entry_for (self, producer.name, producer.name_bytes, &entry);
+        status = entry_for (self, producer.name, producer.name_bytes, UINT32_MAX, &entry);
         if (status != MR_OK) {
-            return status == MR_AGAIN ? MR_INVALID : status;
+            return status;
         }
         entry->last = producer.last;
         entry->journaled = producer.last;

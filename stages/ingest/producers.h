@@ -11,14 +11,17 @@
 
 typedef struct mr_producers mr_producers_t;
 
-/* limit: how many producers are kept; more are refused. */
+/* limit: how many producers are kept; more are refused, but for those that are loaded. */
 MR_CHECK mr_status_t mr_producers_new (uint32_t limit, mr_producers_t **ret_producers);
 void mr_producers_destroy (mr_producers_t **self_p);
+
+uint32_t mr_producers_limit (const mr_producers_t *self);
 
 /* Last number of this name, 0 when it is unknown. name: 1 .. 62 bytes, not terminated. */
 uint64_t mr_producers_last (const mr_producers_t *self, const char *name, size_t bytes);
 
-/* MR_OK; MR_AGAIN: there are too many producers; MR_SYSTEM: no memory. */
+/* MR_OK; MR_AGAIN: too many changes for one batch; MR_CLOSED: it is unknown, and there are as many
+ * producers as are kept; MR_SYSTEM: no memory. */
 MR_CHECK mr_status_t mr_producers_set (mr_producers_t *self, const char *name, size_t bytes,
                                        uint64_t last);
 

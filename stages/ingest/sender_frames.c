@@ -111,7 +111,7 @@ void
 mr_sender_look_after_orphans (mr_sender_t *self, int64_t mono_ns)
 {
     static const mr_failure_t failure = {
-        .error_type = "memory_lost",
+        .error_type = MR_ERR_MEMORY_LOST,
         .count = 1,
         .message = "it was in the memory of an ingest that died ([ingest] durability = memory)"};
     uint64_t count = 0;
@@ -177,7 +177,8 @@ mr_sender_load (mr_sender_t *self, uint64_t seq, uint8_t generation, zmq_msg_t *
     mr_error_t err;
     mr_status_t status = find_frame (self, seq, &frame, &bytes, &err);
     if (status == MR_INVALID) {
-        mr_failure_t failure = {.error_type = "journal_damaged", .count = 1, .message = err.text};
+        mr_failure_t failure = {
+            .error_type = MR_ERR_JOURNAL_DAMAGED, .count = 1, .message = err.text};
         give_up (self, seq, generation, &failure);
     }
     if (status == MR_CLOSED) {

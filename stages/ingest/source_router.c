@@ -158,6 +158,7 @@ answer_error (router_t *self, const waiting_t *to, const char *why)
 {
     mr_answer_t answer = {.type = MR_ANSWER_ERROR};
     snprintf (answer.why, sizeof answer.why, "%.*s", (int)sizeof answer.why - 1, why);
+    mr_intake_bad_request (self->intake, answer.why);
     send_answer (self, to, &answer);
 }
 
@@ -233,6 +234,24 @@ store (router_t *self, const mr_request_t *request, uint32_t skip)
     return true;
 }
 
+/* Enter a producer's number; answers where that cannot be. */
+static bool
+note_number (router_t *self, const waiting_t *to, const mr_producer_id_t *id)
+{
+    mr_status_t status = mr_producers_set (self->producers, id->name, id->name_bytes, id->number);
+    if (status == MR_CLOSED) {
+        char why[MR_ANSWER_WHY_BYTES];
+        snprintf (why, sizeof why,
+                  "%u numbered producers are known, and [ingest] max_producers allows no more; "
+                  "raise it, or send without a number",
+                  mr_producers_limit (self->producers));
+        answer_error (self, to, why);
+    } else if (status != MR_OK) {
+        answer_busy (self, to);
+    }
+    return status == MR_OK;
+}
+
 /* Decide about a request whose parts are known to be sound. */
 static void
 judge (router_t *self, waiting_t *to, const mr_request_t *request)
@@ -253,9 +272,7 @@ judge (router_t *self, waiting_t *to, const mr_request_t *request)
             return;
         }
         skip = verdict.type == MR_VERDICT_DUPLICATE ? request->records : verdict.skip;
-        if (verdict.type == MR_VERDICT_STORE &&
-            mr_producers_set (self->producers, id->name, id->name_bytes, id->number) != MR_OK) {
-            answer_busy (self, to);
+        if (verdict.type == MR_VERDICT_STORE && !note_number (self, to, id)) {
             return;
         }
     }

@@ -172,14 +172,14 @@ report_faults (const metrics_t *self, const mr_batch_t *batch,
         snprintf (message, sizeof message, "metric %s: %s is missing", rule->metric.name.data,
                   field);
         report (callbacks, batch,
-                (mr_failure_t){.error_type = "metric_field_missing",
+                (mr_failure_t){.error_type = MR_ERR_METRIC_FIELD_MISSING,
                                .count = faults->missing,
                                .message = message},
                 faults->missing_at);
         snprintf (message, sizeof message, "metric %s: %s is not a number", rule->metric.name.data,
                   field);
         report (callbacks, batch,
-                (mr_failure_t){.error_type = "metric_field_not_number",
+                (mr_failure_t){.error_type = MR_ERR_METRIC_FIELD_NOT_NUMBER,
                                .count = faults->not_number,
                                .message = message},
                 faults->not_number_at);
@@ -196,7 +196,7 @@ report_squeeze (const metrics_t *self, const squeeze_t *squeeze,
                   self->rules->rules[i].metric.name.data,
                   squeeze->dropped ? "counts, which are left out" : "series");
         mr_failure_t failure = {
-            .error_type = squeeze->dropped ? "metric_no_room" : "metric_series_full",
+            .error_type = squeeze->dropped ? MR_ERR_METRIC_NO_ROOM : MR_ERR_METRIC_SERIES_FULL,
             .count = mr_aggregate_records (self->aggregate, i),
             .message = message,
         };

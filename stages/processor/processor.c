@@ -147,7 +147,7 @@ dead_row (const processor_t *self, const mr_batch_t *batch, const mr_steps_dead_
         .ts_ns = mr_clock_wall_ns (),
         .stage = mr_dead_text ("processor"),
         .worker = mr_dead_text (mr_stage_worker (self->stage)),
-        .error_type = mr_dead_text (dead->error_type),
+        .error_type = mr_dead_text (mr_errortype_name (dead->error_type)),
         .rule = row_text (dead->rule),
         .message = row_text (message),
         .record = batch->records + start,
@@ -171,10 +171,11 @@ typedef struct tally {
 
 /* One error event for each type, with the first record as the sample. */
 static void
-count_failure (tally_t *tally, const mr_dead_t *row, const char *error_type, const char *message)
+count_failure (tally_t *tally, const mr_dead_t *row, mr_errortype_id_t error_type,
+               const char *message)
 {
     int i = 0;
-    while (i < tally->count && strcmp (tally->failures[i].error_type, error_type) != 0) {
+    while (i < tally->count && tally->failures[i].error_type != error_type) {
         i++;
     }
     if (i == MAX_TYPES) {
@@ -253,7 +254,7 @@ collect_marked (processor_t *self, const mr_batch_t *batch, const mr_steps_input
         bool hang = is_hang (batch, input->skip[i]);
         mr_steps_dead_t dead = {
             .index = input->skip[i],
-            .error_type = hang ? "worker_hang" : "worker_crash",
+            .error_type = hang ? MR_ERR_WORKER_HANG : MR_ERR_WORKER_CRASH,
             .rule = "",
         };
         const char *message =

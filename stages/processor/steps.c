@@ -33,6 +33,13 @@ static const char *const parse_rules[] = {
     [MR_PARSE_RAW] = "parse = raw",
 };
 
+static const mr_errortype_id_t json_errors[] = {
+    [MR_JSON_SYNTAX] = MR_ERR_JSON_SYNTAX,
+    [MR_JSON_UTF8] = MR_ERR_JSON_UTF8,
+    [MR_JSON_NOT_OBJECT] = MR_ERR_JSON_NOT_OBJECT,
+    [MR_JSON_DEPTH] = MR_ERR_JSON_DEPTH,
+};
+
 static mr_status_t
 no_memory (mr_error_t *err)
 {
@@ -174,7 +181,7 @@ pass (mr_steps_t *self, uint32_t index)
     }
     mr_collect_bury (&self->collect, index,
                      &(mr_steps_dead_t){
-                         .error_type = "record_too_large",
+                         .error_type = MR_ERR_RECORD_TOO_LARGE,
                          .what = "with what the steps make of it the batch would be too large",
                          .rule = parse_rules[self->parse],
                      });
@@ -205,7 +212,8 @@ process (mr_steps_t *self, uint32_t index, mr_json_record_t *record)
             mr_collect_bury (
                 &self->collect, index,
                 &(mr_steps_dead_t){
-                    .error_type = step->kind == MR_STEP_SET ? "set_failed" : "rename_failed",
+                    .error_type =
+                        step->kind == MR_STEP_SET ? MR_ERR_SET_FAILED : MR_ERR_RENAME_FAILED,
                     .what = "the path leads through a value that is no object, or to an index that "
                             "is not there",
                     .rule = step->rule,
@@ -240,7 +248,7 @@ run_json (mr_steps_t *self, const mr_steps_input_t *input, uint32_t first, uint3
             mr_collect_bury (&self->collect, i,
                              &(mr_steps_dead_t){
                                  .offset = record.error_offset,
-                                 .error_type = mr_json_error_name (record.error),
+                                 .error_type = json_errors[record.error],
                                  .what = record.error_text,
                                  .rule = parse_rules[self->parse],
                              });
@@ -257,12 +265,12 @@ run_line (mr_steps_t *self, const mr_steps_input_t *input, uint32_t i)
 {
     static const struct {
         mr_line_format_t format;
-        const char *error_type;
+        mr_errortype_id_t error_type;
     } formats[] = {
-        [MR_PARSE_JSON] = {MR_LINE_RAW, NULL},
-        [MR_PARSE_COMBINED] = {MR_LINE_COMBINED, "parse_combined"},
-        [MR_PARSE_COMMON] = {MR_LINE_COMMON, "parse_common"},
-        [MR_PARSE_RAW] = {MR_LINE_RAW, "parse_raw"},
+        [MR_PARSE_JSON] = {MR_LINE_RAW, MR_ERR_NONE},
+        [MR_PARSE_COMBINED] = {MR_LINE_COMBINED, MR_ERR_PARSE_COMBINED},
+        [MR_PARSE_COMMON] = {MR_LINE_COMMON, MR_ERR_PARSE_COMMON},
+        [MR_PARSE_RAW] = {MR_LINE_RAW, MR_ERR_JSON_UTF8},
     };
     const uint32_t *offsets = input->records->offsets;
     const char *line = input->records->data + offsets[i];

@@ -21,6 +21,7 @@
 
 #include "common/base/status.h"
 #include "common/record/records.h"
+#include "common/wire/errortype.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -64,11 +65,11 @@ MR_CHECK mr_status_t mr_steps_watch (mr_steps_t *self, const char *path, mr_erro
 
 /* A record that failed for good. */
 typedef struct mr_steps_dead {
-    uint32_t index;         /* in the batch that went in */
-    uint32_t offset;        /* where in the record it failed */
-    const char *error_type; /* a row of wire/errortype.h; static */
-    const char *what;       /* "':' is expected after the key" */
-    const char *rule;       /* the line of configuration, "parse = json" */
+    uint32_t index;  /* in the batch that went in */
+    uint32_t offset; /* where in the record it failed */
+    mr_errortype_id_t error_type;
+    const char *what; /* "':' is expected after the key" */
+    const char *rule; /* the line of configuration, "parse = json" */
 } mr_steps_dead_t;
 
 /* "byte 17: ':' is expected after the key" */

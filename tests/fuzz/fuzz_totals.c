@@ -8,11 +8,11 @@
 #include <string.h>
 
 static void
-ignore (void *arg, const char *error_type, const char *message, uint64_t count)
+ignore (void *arg, mr_errortype_id_t error_type, const char *message, uint64_t count)
 {
     (void)arg;
     (void)count;
-    MR_FUZZ_CHECK (error_type != NULL && message != NULL);
+    MR_FUZZ_CHECK (mr_errortype_name (error_type)[0] != '\0' && message != NULL);
 }
 
 static void

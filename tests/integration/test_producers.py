@@ -135,6 +135,34 @@ def test_requests_that_cannot_be_are_refused_and_the_next_is_taken(make):
     assert chain.settled()["received"] == 1
 
 
+def test_refused_requests_are_counted_as_errors(make):
+    chain = make(ingest=ROUTER)
+    chain.listen()
+    chain.start("ingest.0")
+    for _ in range(3):
+        assert chain.ask(b"/7", b"{}")[1] == b"error"
+    said = chain.counters("ingest.0", lambda c: c["operations"].get("receive", {}).get(
+        "error_types", {}).get("producer_frame") == 3)
+    assert said["callback_failures"] == 0
+
+
+def test_a_producer_beyond_the_limit_is_told_what_to_do_and_the_known_go_on(make):
+    chain = make(ingest=ROUTER + "max_producers = 2")
+    chain.start_all()
+    assert chain.ask(b"a/1", b'{"n":1}') == [b"a/1", b"ok", b"1"]
+    assert chain.ask(b"b/1", b'{"n":2}') == [b"b/1", b"ok", b"1"]
+    answer = chain.ask(b"c/1", b'{"n":0}')
+    assert answer[:2] == [b"c/1", b"error"]
+    assert b"2 numbered producers" in answer[2] and b"[ingest] max_producers" in answer[2]
+    assert chain.ask(b"a/2", b'{"n":3}') == [b"a/2", b"ok", b"2"]
+    assert chain.ask(b"plain", b'{"n":4}') == [b"plain", b"ok", b"0"]
+    assert_exactly_once(chain.wait_lines(4), 4)
+    chain.stop("ingest.0")
+    chain.start("ingest.0")
+    assert chain.ask(b"c/1", b'{"n":0}')[1] == b"error"
+    assert chain.ask(b"b/2", b'{"n":5}') == [b"b/2", b"ok", b"2"]
+
+
 def test_thirty_two_requests_under_way_are_answered_in_their_order(make):
     chain = make(ingest=ROUTER)
     chain.start_all()

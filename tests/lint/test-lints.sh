@@ -74,6 +74,8 @@ expect size common/base/bad.c 'file has 501 lines' < <(seq -f 'int f%g;' 501)
 expect size common/base/bad.h 'file has 201 lines' < <(seq -f 'int f%g;' 201)
 expect size common/base/bad.c 'line has 101 columns' < <(printf '%0101d\n' 0)
 expect words common/base/bad.c 'later' <<<'/* TO''DO: later */'
+expect words common/wire/errortype.h 'nobody reports MR_ERR_UNUSED' \
+    <<<'enum { MR_ERR_NONE, MR_ERR_UNUSED, MR_ERR_COUNT };'
 expect format common/base/bad.c 'clang-format' <<<'int   mr_y;'
 expect shell scripts/bad.sh 'SC2086' <<<$'#!/bin/bash\nset -e\necho $1'
 expect shell scripts/bad.sh 'not executable' <<<$'#!/bin/bash\nset -e'

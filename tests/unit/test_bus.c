@@ -146,7 +146,7 @@ START_TEST (test_events_are_stamped_and_numbered)
     ck_assert_uint_eq (event.event_seq, 1);
     ck_assert_uint_eq (event.count, 1024);
     ck_assert_double_eq (event.duration_ms, 1.5);
-    mr_failure_t failure = {.error_type = "json_syntax",
+    mr_failure_t failure = {.error_type = MR_ERR_JSON_SYNTAX,
                             .count = 3,
                             .message = "byte 0: \"no\" \xff value",
                             .sample = "o\0ps, and more",
@@ -157,7 +157,7 @@ START_TEST (test_events_are_stamped_and_numbered)
     ck_assert_uint_eq (event.event_seq, 2);
     ck_assert_str_eq (event.error_type, "json_syntax");
     ck_assert_str_eq (event.message, "byte 0: \"no\" \xef\xbf\xbd value");
-    failure = (mr_failure_t){.error_type = "json_utf8", .count = 1, .message = ""};
+    failure = (mr_failure_t){.error_type = MR_ERR_JSON_UTF8, .count = 1, .message = ""};
     mr_bus_error (wire.bus, "handle", &failure);
     receive_event (&event);
     ck_assert_str_eq (event.message, "");
@@ -173,7 +173,7 @@ START_TEST (test_counters_are_cumulative)
     ck_assert_int_eq (number_at (json, "callback_failures", NULL, NULL), 0);
     ck_assert_uint_eq (json_object_size (json_object_get (json, "operations")), 0);
     json_decref (json);
-    mr_failure_t failure = {.error_type = "json_syntax", .count = 3, .message = ""};
+    mr_failure_t failure = {.error_type = MR_ERR_JSON_SYNTAX, .count = 3, .message = ""};
     for (int i = 0; i < 10; i++) {
         mr_bus_success (wire.bus, "handle", 1, 100);
         mr_bus_error (wire.bus, "handle", &failure);
@@ -203,7 +203,7 @@ START_TEST (test_what_cannot_be_published_is_counted_and_nothing_else_stops)
     open_wire ();
     mr_bus_success (wire.bus, "no \"name\"", 1, 1);
     mr_bus_success (wire.bus, "handle", NAN, 5);
-    mr_failure_t failure = {.error_type = "Not, a type", .count = 1, .message = ""};
+    mr_failure_t failure = {.error_type = MR_ERR_NONE, .count = 1, .message = ""};
     mr_bus_error (wire.bus, "handle", &failure);
     ck_assert_uint_eq (mr_bus_failures (wire.bus), 3);
     mr_bus_success (wire.bus, "handle", 1, 5);
@@ -227,10 +227,6 @@ START_TEST (test_names_without_end_do_not_grow_the_tables)
     for (int i = 0; i < 300; i++) {
         snprintf (name, sizeof name, "operation_%d", i);
         mr_bus_success (wire.bus, name, 1, 1);
-        snprintf (name, sizeof name, "type_%d", i);
-        mr_failure_t failure = {.error_type = name, .count = 1, .message = ""};
-        mr_bus_error (wire.bus, "operation_0", &failure);
-        receive ();
         receive ();
     }
     json_t *json = receive_counters ("");

@@ -28,6 +28,18 @@ START_TEST (test_rows_of_a_stage_stand_together_in_the_order_of_the_chain)
 }
 END_TEST
 
+START_TEST (test_every_constant_has_its_row)
+{
+    for (int id = MR_ERR_NONE + 1; id < MR_ERR_COUNT; id++) {
+        const char *name = mr_errortype_name ((mr_errortype_id_t)id);
+        ck_assert_ptr_eq (mr_errortype_find (name), mr_errortypes () + id - 1);
+    }
+    ck_assert_str_eq (mr_errortype_name (MR_ERR_JSON_UTF8), "json_utf8");
+    ck_assert_str_eq (mr_errortype_name (MR_ERR_NONE), "");
+    ck_assert_str_eq (mr_errortype_name (MR_ERR_COUNT), "");
+}
+END_TEST
+
 START_TEST (test_an_unknown_name_is_not_found)
 {
     ck_assert_ptr_null (mr_errortype_find ("json"));
@@ -43,6 +55,7 @@ main (void)
     const TTest *const tests[] = {
         test_names_are_snake_case_and_stand_once,
         test_rows_of_a_stage_stand_together_in_the_order_of_the_chain,
+        test_every_constant_has_its_row,
         test_an_unknown_name_is_not_found,
         NULL,
     };

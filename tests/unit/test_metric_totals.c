@@ -22,12 +22,12 @@ typedef struct told {
 } told_t;
 
 static void
-note (void *arg, const char *error_type, const char *message, uint64_t count)
+note (void *arg, mr_errortype_id_t error_type, const char *message, uint64_t count)
 {
     told_t *told = arg;
     size_t at = strlen (told->text);
-    snprintf (told->text + at, sizeof told->text - at, "%s: %s (%llu)\n", error_type, message,
-              (unsigned long long)count);
+    snprintf (told->text + at, sizeof told->text - at, "%s: %s (%llu)\n",
+              mr_errortype_name (error_type), message, (unsigned long long)count);
 }
 
 static mr_metric_totals_t *

@@ -62,11 +62,33 @@ START_TEST (test_more_producers_than_allowed_are_refused_and_the_known_go_on)
     mr_producers_t *producers = new_producers (2);
     ck_assert_int_eq (mr_producers_set (producers, "a", 1, 1), MR_OK);
     ck_assert_int_eq (mr_producers_set (producers, "b", 1, 1), MR_OK);
-    ck_assert_int_eq (mr_producers_set (producers, "c", 1, 1), MR_AGAIN);
+    ck_assert_int_eq (mr_producers_set (producers, "c", 1, 1), MR_CLOSED);
     ck_assert_uint_eq (mr_producers_last (producers, "c", 1), 0);
     ck_assert_int_eq (mr_producers_set (producers, "a", 1, 2), MR_OK);
     ck_assert_uint_eq (mr_producers_last (producers, "a", 1), 2);
+    ck_assert_uint_eq (mr_producers_limit (producers), 2);
     mr_producers_destroy (&producers);
+}
+END_TEST
+
+START_TEST (test_a_lower_limit_forgets_nobody)
+{
+    mr_producers_t *many = new_producers (10);
+    mr_producers_t *few = new_producers (1);
+    mr_buffer_t saved;
+    mr_buffer_init (&saved, 4096);
+    ck_assert_int_eq (mr_producers_set (many, "a", 1, 5), MR_OK);
+    ck_assert_int_eq (mr_producers_set (many, "b", 1, 6), MR_OK);
+    mr_producers_clear_changes (many);
+    ck_assert_int_eq (mr_producers_save (many, &saved), MR_OK);
+    ck_assert_int_eq (mr_producers_load (few, saved.data, saved.size), MR_OK);
+    ck_assert_uint_eq (mr_producers_last (few, "a", 1), 5);
+    ck_assert_uint_eq (mr_producers_last (few, "b", 1), 6);
+    ck_assert_int_eq (mr_producers_set (few, "b", 1, 7), MR_OK);
+    ck_assert_int_eq (mr_producers_set (few, "c", 1, 1), MR_CLOSED);
+    mr_buffer_release (&saved);
+    mr_producers_destroy (&many);
+    mr_producers_destroy (&few);
 }
 END_TEST
 
@@ -106,6 +128,7 @@ main (void)
         test_the_longest_name_is_kept,
         test_the_table_grows_and_keeps_all,
         test_more_producers_than_allowed_are_refused_and_the_known_go_on,
+        test_a_lower_limit_forgets_nobody,
         test_numbers_are_saved_only_once_their_records_are_in_the_journal,
         NULL,
     };

@@ -53,7 +53,7 @@ destroy (void **self_p)
 static void
 call_carelessly (const mr_stage_callbacks_t *callbacks, uint32_t count)
 {
-    mr_failure_t failure = {.error_type = "not a type", .count = count, .message = "\xff\n"};
+    mr_failure_t failure = {.error_type = MR_ERR_NONE, .count = count, .message = "\xff\n"};
     callbacks->on_error (callbacks->stage, "handle", &failure);
     callbacks->on_success (callbacks->stage, "", 1, count);
     callbacks->on_success (callbacks->stage, "handle", NAN, count);
