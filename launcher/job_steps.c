@@ -1,6 +1,7 @@
 #include "launcher/job_steps.h"
 
 #include "common/base/clock.h"
+#include "launcher/leaving.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -267,20 +268,15 @@ scale_begin (mr_job_t *job, mr_plan_t *plan, int stage)
     return true;
 }
 
-/* Drain superfluous workers, one after another. True: none is left. */
+/* Superfluous workers leave, one after another. True: none is left. */
 static bool
-shrink (const mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster)
+shrink (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster, int64_t now_ns)
 {
     int stage = mr_plan_find (plan, job->stage);
     for (int slot = MR_WORKER_MAX_SLOTS - 1; slot >= plan->stages[stage].workers; slot--) {
         mr_unit_t *unit = mr_roster_find (roster, job->stage, slot);
-        if (unit != NULL && unit->policy.state != MR_POLICY_STOPPED) {
-            if (unit->policy.state != MR_POLICY_DRAINING || unit->policy.wanted) {
-                mr_unit_event (unit, NULL, MR_POLICY_STOP);
-            }
-            if (unit->policy.state != MR_POLICY_STOPPED) {
-                return false;
-            }
+        if (unit != NULL && !mr_leaving_step (job, roster, unit, now_ns)) {
+            return false;
         }
     }
     return true;
@@ -308,14 +304,20 @@ grow (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster)
 }
 
 bool
-mr_job_step_scale (mr_job_t *job, mr_plan_t *plan, mr_roster_t *roster)
+mr_job_step_scale (mr_job_t *job, mr_plan_t *plan, mr_roster_t *roster, int64_t now_ns)
 {
     int stage = mr_plan_find (plan, job->stage);
     if (!job->begun && !scale_begin (job, plan, stage)) {
         return true;
     }
-    if (!grow (job, plan, roster) || !shrink (job, plan, roster)) {
+    if (!grow (job, plan, roster) || !shrink (job, plan, roster, now_ns)) {
         return false;
+    }
+    if (plan->stages[stage].workers != job->workers) {
+        job->code = MR_EXIT_TEMPORARY;
+        say (job, "given up: %s was scaled to %d meanwhile", job->stage,
+             plan->stages[stage].workers);
+        return true;
     }
     bool failed = false;
     for (int slot = 0; slot < job->workers && job->code == MR_EXIT_OK; slot++) {
@@ -332,7 +334,7 @@ mr_job_step_scale (mr_job_t *job, mr_plan_t *plan, mr_roster_t *roster)
         say (job, "%s stays at %d", job->stage, job->before);
         plan->stages[stage].workers = job->before;
         job->workers = job->before;
-        return shrink (job, plan, roster);
+        return shrink (job, plan, roster, now_ns);
     }
     tell_stage (roster, job->stage, plan->stages[stage].workers, plan->stages[stage].workers);
     return true;

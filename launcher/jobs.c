@@ -82,13 +82,17 @@ mr_jobs_add (mr_jobs_t *self, const mr_job_t *job, mr_error_t *err)
     return MR_OK;
 }
 
-/* Whether an earlier job is busy with the same stage. */
+/* Whether an earlier job is busy with the same stage. One that only waits for a worker to leave is
+ * not: that may take as long as a sink is broken, and nobody is to be kept from the stage so long.
+ */
 static bool
 must_wait (const mr_jobs_t *self, int index)
 {
     const mr_job_t *job = self->list[index];
     for (int i = 0; i < index; i++) {
-        if (job->stage[0] != '\0' && strcmp (self->list[i]->stage, job->stage) == 0) {
+        const mr_job_t *other = self->list[i];
+        if (job->stage[0] != '\0' && other->look_ns == 0 &&
+            strcmp (other->stage, job->stage) == 0) {
             return true;
         }
     }
@@ -106,7 +110,7 @@ step (mr_jobs_t *self, mr_job_t *job, int64_t now_ns)
     case MR_JOB_RESTART:
         return mr_job_step_restart (job, self->plan, self->roster);
     case MR_JOB_SCALE:
-        return mr_job_step_scale (job, self->plan, self->roster);
+        return mr_job_step_scale (job, self->plan, self->roster, now_ns);
     }
     return true;
 }

@@ -1,7 +1,7 @@
 /* jobs: what the launcher was asked to make true and is busy with. Each job is stepped after every
  * event until it is done. Jobs for different stages run side by side; jobs for the same stage wait
- * for one another in the order in which they came; `down` ends all others.
- * Used by the launcher's one thread. */
+ * for one another in the order in which they came, but not for one that waits for a worker to
+ * leave; `down` ends all others. Used by the launcher's one thread. */
 #ifndef MR_LAUNCHER_JOBS_H
 #define MR_LAUNCHER_JOBS_H
 
@@ -35,7 +35,8 @@ typedef struct mr_job {
     int position;
     int before; /* SCALE: workers before it; RESTART: the unit's life before it */
     int64_t deadline_ns;
-    bool ended; /* by DOWN, before it was done */
+    int64_t look_ns; /* SCALE: when to look again what the one that leaves waits for */
+    bool ended;      /* by DOWN, before it was done */
     int code;
     char text[MR_JOB_TEXT_BYTES]; /* what went wrong, or what had to be killed */
 } mr_job_t;

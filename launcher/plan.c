@@ -38,6 +38,7 @@ mr_plan_read (const mr_config_t *config, mr_plan_t *ret_plan, mr_error_t *err)
     snprintf (plan.name, sizeof plan.name, "%s", name != NULL ? name : "");
     snprintf (plan.config, sizeof plan.config, "%s", mr_config_file (config));
     snprintf (plan.run_dir, sizeof plan.run_dir, "%s", mr_config_text (pipeline, "run_dir"));
+    snprintf (plan.data_dir, sizeof plan.data_dir, "%s", mr_config_text (pipeline, "data_dir"));
     snprintf (plan.log_dir, sizeof plan.log_dir, "%s", mr_config_text (pipeline, "log_dir"));
     mr_config_words (mr_config_text (pipeline, "chain"), add_stage, &plan);
     if (plan.stage_count > MR_PLAN_MAX_STAGES) {

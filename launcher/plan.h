@@ -22,6 +22,7 @@ typedef struct mr_plan {
     char config[PATH_MAX]; /* absolute, as all of them */
     char run_dir[PATH_MAX];
     char log_dir[PATH_MAX];
+    char data_dir[PATH_MAX];
     char name[MR_WORKER_NAME_BYTES];
     int stage_count;
     mr_plan_stage_t stages[MR_PLAN_MAX_STAGES]; /* in the order of the flow; the monitor apart */

@@ -12,6 +12,7 @@ typedef enum input {
     IN_START,
     IN_STOP,
     IN_STOP_NOW,
+    IN_LEAVE,
     IN_RESTART,
     IN_RESTART_NOW,
     IN_ADOPT,
@@ -60,6 +61,7 @@ static const row_t table[MR_POLICY_STATES][IN_COUNT] =
             {
                 [IN_STOP] = ROW (DRAINING, TERM),
                 [IN_STOP_NOW] = ROW (DRAINING, KILL),
+                [IN_LEAVE] = ROW (DRAINING, USR1),
                 [IN_RESTART] = ROW (DRAINING, TERM),
                 [IN_RESTART_NOW] = ROW (DRAINING, KILL),
                 [IN_DIED_RETRY] = ROW (BACKING_OFF, NONE),
@@ -81,6 +83,7 @@ static const row_t table[MR_POLICY_STATES][IN_COUNT] =
                 [IN_START] = ROW (STARTING, SPAWN),
                 [IN_STOP] = ROW (STOPPED, NONE),
                 [IN_STOP_NOW] = ROW (STOPPED, NONE),
+                [IN_LEAVE] = ROW (STOPPED, NONE),
                 [IN_RESTART] = ROW (STARTING, SPAWN),
                 [IN_RESTART_NOW] = ROW (STARTING, SPAWN),
                 [IN_ADOPT] = ROW (STARTING, NONE),
@@ -92,6 +95,7 @@ static const row_t table[MR_POLICY_STATES][IN_COUNT] =
                 [IN_START] = ROW (STARTING, SPAWN),
                 [IN_STOP] = ROW (STOPPED, NONE),
                 [IN_STOP_NOW] = ROW (STOPPED, NONE),
+                [IN_LEAVE] = ROW (STOPPED, NONE),
                 [IN_RESTART] = ROW (STARTING, SPAWN),
                 [IN_RESTART_NOW] = ROW (STARTING, SPAWN),
                 [IN_ADOPT] = ROW (STARTING, NONE),
@@ -148,6 +152,7 @@ apply (mr_policy_t *self, const mr_policy_limits_t *limits, input_t input, int64
     if (input == IN_LATE && row->action == MR_POLICY_KILL) {
         self->killed = true;
     }
+    self->leaving = row->action == MR_POLICY_USR1 || (self->leaving && !entered);
     if (row->action == MR_POLICY_SPAWN) {
         self->restarts += self->starts > 0;
         self->starts++;
@@ -216,6 +221,15 @@ mr_policy_exited (mr_policy_t *self, const mr_policy_limits_t *limits, int exit_
     return apply (self, limits, IN_DIED_RETRY, now_ns);
 }
 
+/* One that drains for as long as it takes shall hurry now. */
+static mr_policy_action_t
+hasten (mr_policy_t *self, const mr_policy_limits_t *limits, int64_t now_ns)
+{
+    self->leaving = false;
+    self->deadline_ns = now_ns + limits->stop_timeout_ms * MR_NS_PER_MS;
+    return MR_POLICY_TERM;
+}
+
 mr_policy_action_t
 mr_policy_step (mr_policy_t *self, const mr_policy_limits_t *limits, mr_policy_event_t event,
                 int64_t now_ns)
@@ -226,17 +240,27 @@ mr_policy_step (mr_policy_t *self, const mr_policy_limits_t *limits, mr_policy_e
         if (!mr_policy_alive (self->state)) {
             clear_brake (self);
         }
-        return apply (self, limits, IN_START, now_ns);
+        return self->leaving ? hasten (self, limits, now_ns)
+                             : apply (self, limits, IN_START, now_ns);
     case MR_POLICY_RESTART:
     case MR_POLICY_RESTART_NOW:
         self->wanted = true;
         clear_brake (self);
+        if (self->leaving && event == MR_POLICY_RESTART) {
+            return hasten (self, limits, now_ns);
+        }
         return apply (self, limits, event == MR_POLICY_RESTART ? IN_RESTART : IN_RESTART_NOW,
                       now_ns);
     case MR_POLICY_STOP:
     case MR_POLICY_STOP_NOW:
         self->wanted = false;
+        if (self->leaving && event == MR_POLICY_STOP) {
+            return hasten (self, limits, now_ns);
+        }
         return apply (self, limits, event == MR_POLICY_STOP ? IN_STOP : IN_STOP_NOW, now_ns);
+    case MR_POLICY_LEAVE:
+        self->wanted = false;
+        return apply (self, limits, IN_LEAVE, now_ns);
     case MR_POLICY_ADOPT:
         return apply (self, limits, IN_ADOPT, now_ns);
     case MR_POLICY_READY:

@@ -36,6 +36,7 @@ typedef enum mr_policy_event {
     MR_POLICY_START,       /* it shall run */
     MR_POLICY_STOP,        /* it shall drain and stay away */
     MR_POLICY_STOP_NOW,    /* the same, without draining */
+    MR_POLICY_LEAVE,       /* it shall finish what it has, however long that takes, and stay away */
     MR_POLICY_RESTART,     /* it shall drain and come back */
     MR_POLICY_RESTART_NOW, /* the same, without draining */
     MR_POLICY_ADOPT,       /* a living process was found for it, not yet ready */
@@ -51,6 +52,7 @@ typedef enum mr_policy_action {
     MR_POLICY_SPAWN,
     MR_POLICY_TERM, /* SIGTERM: drain */
     MR_POLICY_KILL, /* SIGKILL */
+    MR_POLICY_USR1, /* SIGUSR1: drain, and leave nothing behind */
 } mr_policy_action_t;
 
 typedef struct mr_policy_limits {
@@ -66,6 +68,7 @@ typedef struct mr_policy {
     bool wanted;         /* whether it shall run once it is gone */
     bool worked;         /* this life of it */
     bool killed;         /* by us, in this life, for being late */
+    bool leaving;        /* DRAINING: without a deadline */
     int64_t deadline_ns; /* when TICK does something; 0: never */
     int64_t ready_ns;    /* since when it is ready, 0: it is not */
     unsigned failures;   /* deaths in a row that call for a wait */

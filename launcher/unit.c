@@ -299,7 +299,7 @@ send_signal (mr_unit_t *self, int signal)
         MR_SYSTEM) {
         mr_log_error ("%s", err.text);
     }
-    if (signal == SIGTERM) {
+    if (signal == SIGTERM || signal == SIGUSR1) {
         /* A stopped process takes SIGTERM only when it goes on; it may have been stopped by a
          * person, so it is left as it is, and killed when the time is up. */
         note (self, "draining", "%s drains", self->name);
@@ -320,6 +320,9 @@ perform (mr_unit_t *self, mr_policy_action_t action)
         break;
     case MR_POLICY_KILL:
         send_signal (self, SIGKILL);
+        break;
+    case MR_POLICY_USR1:
+        send_signal (self, SIGUSR1);
         break;
     }
 }

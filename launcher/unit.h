@@ -46,7 +46,8 @@ struct mr_unit {
     int64_t log_at;
     int last_code; /* how the last process ended; -1 with signal 0: unknown, or none did */
     int last_signal;
-    bool late; /* the present process was killed by us for being late */
+    bool finishing; /* it runs only to finish what an earlier life left, and goes then */
+    bool late;      /* the present process was killed by us for being late */
     mr_watchdog_t watchdog;
     char reason[MR_UNIT_REASON_BYTES]; /* why the last process ended; "" */
 };

@@ -38,6 +38,12 @@ mr_stage_incarnation (const mr_stage_t *self)
     return mr_worker_incarnation (self->worker);
 }
 
+bool
+mr_stage_leaving (const mr_stage_t *self)
+{
+    return self->leaving;
+}
+
 _Atomic uint64_t *
 mr_stage_crumb (mr_stage_t *self)
 {

@@ -6,7 +6,9 @@
  *   RUN/<name>.<slot>.ipc, connect to the next stage's workers as they appear, write a newline to
  *   --ready-fd, run. SIGTERM or SIGINT: unlink the socket, read until all upstreams have said
  *   farewell, drain, say farewell downstream, exit 0. A second SIGTERM: exit 1 at once.
- *   SIGHUP: reopen files. One thread runs everything here; libzmq has its own. */
+ *   SIGUSR1: the same as SIGTERM, but nobody comes after it: a journal or spool of its own is
+ *   finished first, however long that takes; a SIGTERM then ends that wait. SIGHUP: reopen files.
+ *   One thread runs everything here; libzmq has its own. */
 #ifndef MR_COMMON_RUNTIME_STAGE_H
 #define MR_COMMON_RUNTIME_STAGE_H
 
@@ -112,6 +114,9 @@ void *mr_stage_zmq (mr_stage_t *self);                /* the libzmq context */
 const char *mr_stage_worker (const mr_stage_t *self); /* "processor.1" */
 int mr_stage_slot (const mr_stage_t *self);
 uint64_t mr_stage_incarnation (const mr_stage_t *self);
+
+/* Whether it stops for good: what is left now, nobody would take up. */
+bool mr_stage_leaving (const mr_stage_t *self);
 
 /* Where to say which record is at work: set it to mr_crumb_base (origin, seq) + index before each
  * record; the skeleton clears it when the batch is handled. */

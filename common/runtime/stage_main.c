@@ -245,7 +245,7 @@ drain_step (void *arg, int64_t mono_ns)
     bool drained = self->ops->drained == NULL || self->ops->drained (self->state);
     if (!self->left && self->next_stage[0] != '\0' && is_abandoned (self, mono_ns)) {
         drop_pending (self);
-        if (self->is_source && !drained && !self->gave_up) {
+        if (self->is_source && !drained && !self->gave_up && !self->leaving) {
             mr_log_info ("nobody is left downstream; what is in flight stays in the journal");
             self->gave_up = true;
         }
@@ -287,6 +287,11 @@ drain_step (void *arg, int64_t mono_ns)
 static void
 begin_stop (mr_stage_t *self)
 {
+    if (self->leaving) {
+        self->leaving = false;
+        mr_log_info ("draining, and no longer waiting for what another life can do");
+        return;
+    }
     if (self->stopping) {
         mr_log_warn ("stopped at once, without draining");
         _exit (MR_EXIT_FAILED);
@@ -303,12 +308,25 @@ begin_stop (mr_stage_t *self)
 }
 
 static void
+leave (mr_stage_t *self)
+{
+    if (!self->stopping) {
+        begin_stop (self);
+        self->leaving = true;
+    }
+}
+
+static void
 on_signal (void *arg, short revents)
 {
     (void)revents;
     mr_stage_t *self = arg;
     struct signalfd_siginfo info;
     while (read (self->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGUSR1) {
+            leave (self);
+            continue;
+        }
         if (info.ssi_signo != SIGHUP) {
             begin_stop (self);
             continue;
@@ -442,7 +460,9 @@ mr_stage_main (int argc, char **argv, const mr_stage_ops_t *ops)
     const mr_program_t program = {
         .name = ops->name,
         .help = ops->help,
-        .signals = "SIGTERM drains and stops, a second one stops at once; SIGHUP reopens files.",
+        .signals =
+            "SIGTERM drains and stops, a second one stops at once; SIGUSR1 stops for good, when\n"
+            "all of its journal or spool is done; SIGHUP reopens files.",
         .busy = "temporary",
         .has_slot = true,
     };

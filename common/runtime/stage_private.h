@@ -47,6 +47,7 @@ struct mr_stage {
 
     int signal_fd;
     bool stopping;
+    bool leaving; /* for good: nothing may be left for another life */
     bool withdrawn;
     bool quiet; /* the stage knows that nothing will come any more */
     bool left;

@@ -380,7 +380,8 @@ static bool
 drained (void *arg)
 {
     exporter_t *self = arg;
-    bool given_up = self->quiet_ns != 0 && mr_clock_mono_ns () - self->quiet_ns > FAILING_SINK_NS;
+    bool given_up = !mr_stage_leaving (self->stage) && self->quiet_ns != 0 &&
+                    mr_clock_mono_ns () - self->quiet_ns > FAILING_SINK_NS;
     return commit (self) && mr_outputs_drained (self->outputs, given_up);
 }
 

@@ -20,7 +20,7 @@ class Delivery(Chain):
     """workers: how many of each stage, 1 unless said; batch: records in one; sections: lines for
     those of stages."""
 
-    def __init__(self, workers=None, extra="", batch=50, **sections):
+    def __init__(self, workers=None, extra="", batch=50, stop_timeout="30s", **sections):
         super().__init__(real=True)
         self.data_dir = os.path.join(self.folder, "data")
         self.out = os.path.join(self.folder, "out.jsonl")
@@ -30,7 +30,8 @@ class Delivery(Chain):
         text = "".join(f"[{stage}]\nworkers = {counts[stage]}\n{own.get(stage, '')}"
                        f"{sections.get(stage, '')}\n" for stage in STAGES)
         with open(self.config, "w", encoding="utf-8") as out:
-            out.write(f"[pipeline]\nname = test\nstop_timeout = 30s\nstart_timeout = 60s\n"
+            out.write(f"[pipeline]\nname = test\nstop_timeout = {stop_timeout}\n"
+                      "start_timeout = 60s\n"
                       f"{text}\n"
                       f"[metric requests]\ntype = counter\nby = p\n"
                       f"[monitor]\nhttp = 127.0.0.1:{self.port}\n"

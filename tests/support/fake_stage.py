@@ -87,6 +87,7 @@ class Worker:
 
     def serve(self, ready_fd):
         signal.signal(signal.SIGTERM, self.drain)
+        signal.signal(signal.SIGUSR1, self.drain)
         signal.signal(signal.SIGHUP, self.reopen)
         if "say" in self.behaviour:
             print(self.behaviour["say"], file=sys.stderr, flush=True)

@@ -95,6 +95,7 @@ static const expectation_t expected[MR_POLICY_STATES][MR_POLICY_EVENTS] =
                 [MR_POLICY_START] = TO (STARTING, SPAWN),
                 [MR_POLICY_STOP] = TO (STOPPED, NONE),
                 [MR_POLICY_STOP_NOW] = TO (STOPPED, NONE),
+                [MR_POLICY_LEAVE] = TO (STOPPED, NONE),
                 [MR_POLICY_RESTART] = TO (STARTING, SPAWN),
                 [MR_POLICY_RESTART_NOW] = TO (STARTING, SPAWN),
                 [MR_POLICY_ADOPT] = TO (STARTING, NONE),
@@ -108,6 +109,7 @@ static const expectation_t expected[MR_POLICY_STATES][MR_POLICY_EVENTS] =
                 [MR_POLICY_START] = TO (STARTING, NONE),
                 [MR_POLICY_STOP] = TO (DRAINING, TERM),
                 [MR_POLICY_STOP_NOW] = TO (DRAINING, KILL),
+                [MR_POLICY_LEAVE] = TO (STARTING, NONE),
                 [MR_POLICY_RESTART] = TO (DRAINING, TERM),
                 [MR_POLICY_RESTART_NOW] = TO (DRAINING, KILL),
                 [MR_POLICY_ADOPT] = TO (STARTING, NONE),
@@ -121,6 +123,7 @@ static const expectation_t expected[MR_POLICY_STATES][MR_POLICY_EVENTS] =
                 [MR_POLICY_START] = TO (RUNNING, NONE),
                 [MR_POLICY_STOP] = TO (DRAINING, TERM),
                 [MR_POLICY_STOP_NOW] = TO (DRAINING, KILL),
+                [MR_POLICY_LEAVE] = TO (DRAINING, USR1),
                 [MR_POLICY_RESTART] = TO (DRAINING, TERM),
                 [MR_POLICY_RESTART_NOW] = TO (DRAINING, KILL),
                 [MR_POLICY_ADOPT] = TO (RUNNING, NONE),
@@ -134,6 +137,7 @@ static const expectation_t expected[MR_POLICY_STATES][MR_POLICY_EVENTS] =
                 [MR_POLICY_START] = TO (DRAINING, NONE),
                 [MR_POLICY_STOP] = TO (DRAINING, NONE),
                 [MR_POLICY_STOP_NOW] = TO (DRAINING, KILL),
+                [MR_POLICY_LEAVE] = TO (DRAINING, NONE),
                 [MR_POLICY_RESTART] = TO (DRAINING, NONE),
                 [MR_POLICY_RESTART_NOW] = TO (DRAINING, KILL),
                 [MR_POLICY_ADOPT] = TO (DRAINING, NONE),
@@ -147,6 +151,7 @@ static const expectation_t expected[MR_POLICY_STATES][MR_POLICY_EVENTS] =
                 [MR_POLICY_START] = TO (STARTING, SPAWN),
                 [MR_POLICY_STOP] = TO (STOPPED, NONE),
                 [MR_POLICY_STOP_NOW] = TO (STOPPED, NONE),
+                [MR_POLICY_LEAVE] = TO (STOPPED, NONE),
                 [MR_POLICY_RESTART] = TO (STARTING, SPAWN),
                 [MR_POLICY_RESTART_NOW] = TO (STARTING, SPAWN),
                 [MR_POLICY_ADOPT] = TO (STARTING, NONE),
@@ -160,6 +165,7 @@ static const expectation_t expected[MR_POLICY_STATES][MR_POLICY_EVENTS] =
                 [MR_POLICY_START] = TO (STARTING, SPAWN),
                 [MR_POLICY_STOP] = TO (STOPPED, NONE),
                 [MR_POLICY_STOP_NOW] = TO (STOPPED, NONE),
+                [MR_POLICY_LEAVE] = TO (STOPPED, NONE),
                 [MR_POLICY_RESTART] = TO (STARTING, SPAWN),
                 [MR_POLICY_RESTART_NOW] = TO (STARTING, SPAWN),
                 [MR_POLICY_ADOPT] = TO (STARTING, NONE),
@@ -185,6 +191,27 @@ START_TEST (test_every_event_in_every_state_does_what_the_table_says)
                            mr_policy_state_name ((mr_policy_state_t)state), event,
                            mr_policy_state_name (policy.state), (int)action);
         }
+    }
+}
+END_TEST
+
+START_TEST (test_who_leaves_has_all_the_time_until_somebody_is_in_a_hurry)
+{
+    static const mr_policy_event_t hurries[] = {MR_POLICY_STOP, MR_POLICY_START, MR_POLICY_RESTART};
+    for (size_t i = 0; i < sizeof hurries / sizeof *hurries; i++) {
+        set_up ();
+        mr_policy_t policy = in_state (MR_POLICY_RUNNING);
+        ck_assert_int_eq (step (&policy, MR_POLICY_LEAVE), MR_POLICY_USR1);
+        now_ns += MS (1000 * limits.stop_timeout_ms);
+        ck_assert_int_eq (step (&policy, MR_POLICY_TICK), MR_POLICY_NONE);
+        ck_assert_int_eq (step (&policy, hurries[i]), MR_POLICY_TERM);
+        ck_assert_int_eq (step (&policy, hurries[i]), MR_POLICY_NONE);
+        now_ns += MS (limits.stop_timeout_ms);
+        ck_assert_int_eq (step (&policy, MR_POLICY_TICK), MR_POLICY_KILL);
+        die (&policy, -1, SIGKILL);
+        ck_assert_int_eq (policy.state,
+                          hurries[i] == MR_POLICY_STOP ? MR_POLICY_STOPPED : MR_POLICY_STARTING);
+        ck_assert (!policy.leaving);
     }
 }
 END_TEST
@@ -433,6 +460,7 @@ main (void)
 {
     const TTest *const tests[] = {
         test_every_event_in_every_state_does_what_the_table_says,
+        test_who_leaves_has_all_the_time_until_somebody_is_in_a_hurry,
         test_a_worker_that_worked_is_started_again_at_once_however_often_it_dies,
         test_work_that_was_seen_counts_before_the_worker_is_steady,
         test_a_worker_that_never_gets_ready_waits_longer_each_time,

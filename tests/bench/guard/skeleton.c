@@ -187,6 +187,13 @@ mr_stage_slot (const mr_stage_t *self)
     return 0;
 }
 
+bool
+mr_stage_leaving (const mr_stage_t *self)
+{
+    (void)self;
+    return false;
+}
+
 uint64_t
 mr_stage_incarnation (const mr_stage_t *self)
 {
