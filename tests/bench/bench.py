@@ -77,7 +77,8 @@ def execute(runs, rounds):
             if run.rounds <= turn or run.who in absent:
                 continue
             try:
-                results.append({**run.call(), "axis": run.axis})
+                began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+                results.append({"began": began, **run.call(), "axis": run.axis})
                 print(f"{turn + 1}/{run.rounds} {run.kind}: {short(results[-1])}",
                       file=sys.stderr, flush=True)
             except NotHere as error:
@@ -121,7 +122,7 @@ def main():
     out = options.out or os.path.join("build", "bench", time.strftime("%Y%m%d-%H%M%S"))
     os.makedirs(out, exist_ok=True)
     with open(os.path.join(out, "results.json"), "w", encoding="utf-8") as file:
-        json.dump({"machine": here, "options": vars(options), "results": results}, file, indent=1)
+        json.dump({"machine": here, "results": results}, file, indent=1)
     with open(os.path.join(out, "report.md"), "w", encoding="utf-8") as file:
         file.write(report + "\n")
     plots = benchplot.draw(results, out)

@@ -80,7 +80,7 @@ def backlog(load, setup, work):
         outage.end()
         # It tries again every so often: the time counts from its first byte.
         wait_for(chain.out_bytes, lambda: "the sink does not come back", DEADLINE_S)
-        back_ns = time.time_ns()
+        back_ns, seen = time.time_ns(), chain.out_bytes()
         wall_s = max(1e-3, (chain.wait_written(due["bytes"], DEADLINE_S) - back_ns) / 1e9)
         time.sleep(SETTLE_S)
         costs = used(before, Sample(pids), pids, work.records, 0, wall_s + SETTLE_S)
@@ -88,7 +88,8 @@ def backlog(load, setup, work):
         check_output(load, chain, work, due)
     return {"kind": "backlog", "who": "drained", "mode": work.mode, "records": work.records,
             "bytes": work.bytes, "noticed_s": round((back_ns - began_ns) / 1e9, 3),
-            "wall_s": round(wall_s, 3), "records_per_s": round(work.records / wall_s), **costs}
+            "wall_s": round(wall_s, 3),
+            "records_per_s": round(work.records * (1 - seen / due["bytes"]) / wall_s), **costs}
 
 
 def start(load, setup, records):

@@ -94,8 +94,9 @@ def above_bare(results):
     floor = statistics.median(row["cpu_total"] for row in bare)
     above, rest = ingest(push) - floor, ingest(chunks)
     return (f"One record a message: ingest takes {ingest(push):.2f} µs of CPU a record, a bare "
-            f"receive and copy {floor:.2f} µs: {above:.2f} µs above it. With 256 a message, "
-            f"where taking in is nearly free, journal, window and sending take {rest:.2f} µs.")
+            f"receive and copy {floor:.2f} µs: {above:.2f} µs above it. That it also "
+            f"writes the journal and sends (with 256 a message, where taking in is nearly free, it "
+            f"takes {rest:.2f} µs) is in it.")
 
 
 def split(results):
