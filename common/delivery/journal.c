@@ -132,6 +132,9 @@ read_state (mr_journal_t *self, mr_error_t *err)
         }
     }
     mr_seglog_reader_destroy (&reader);
+    if (self->next_seq <= self->watermark) {
+        self->next_seq = self->watermark + 1; /* numbers that never came are settled, too */
+    }
     return status == MR_AGAIN ? MR_OK : status;
 }
 
@@ -221,7 +224,7 @@ mr_journal_append (mr_journal_t *self, const mr_journal_entry_t *entry, mr_error
     MR_ASSERT (batch->seq == self->next_seq);
     if (batch->seq > self->ceiling) {
         mr_status_t raised =
-            mr_ceiling_raise (self->dir, batch->seq + MR_JOURNAL_SEQ_BLOCK, &self->ceiling, err);
+            mr_ceiling_raise (self->dir, batch->seq, MR_JOURNAL_SEQ_BLOCK, &self->ceiling, err);
         if (raised != MR_OK) {
             return raised;
         }

@@ -267,6 +267,19 @@ mr_window_settled (const mr_window_t *self, uint64_t seq)
     return word.seq > seq || (word.seq == seq && word.state == MR_WINDOW_DONE);
 }
 
+uint64_t
+mr_window_settled_through (const mr_window_t *self, uint64_t noted, uint64_t top)
+{
+    uint64_t seq = noted > mr_window_base (self) ? noted : mr_window_base (self);
+    if (top > MR_WINDOW_RING && seq < top - MR_WINDOW_RING) {
+        seq = top - MR_WINDOW_RING;
+    }
+    while (seq < top && mr_window_settled (self, seq + 1)) {
+        seq++;
+    }
+    return seq;
+}
+
 void
 mr_window_send (mr_window_t *self, uint64_t seq)
 {

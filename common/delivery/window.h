@@ -81,10 +81,15 @@ mr_window_word_t mr_window_load (const mr_window_t *self, uint64_t seq);
 /* Whether this seq is settled: its word says DONE, or has moved on to a newer one. */
 bool mr_window_settled (const mr_window_t *self, uint64_t seq);
 
+/* The highest seq, from `noted` (known to be settled) to `top` (the last one given out), with
+ * everything up to it settled. Those that the ring cannot hold beside top are. */
+uint64_t mr_window_settled_through (const mr_window_t *self, uint64_t noted, uint64_t top);
+
 /* Ingest only, a seq that is not in the ring yet. */
 void mr_window_send (mr_window_t *self, uint64_t seq);
 
-/* While preparing: a seq that was never used, or was found in a spool. */
+/* Ingest only, a seq that is not in the ring yet: it was never used, or, while preparing, was found
+ * in a spool. */
 void mr_window_mark_done (mr_window_t *self, uint64_t seq, uint8_t slot);
 
 /* SENT(seq, generation) -> CLAIMED by slot. false: it is not in that state; the copy is stale. */

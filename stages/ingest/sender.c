@@ -39,24 +39,18 @@ find_watermark (mr_sender_t *self)
 {
     mr_journal_info_t info = mr_journal_info (self->options.journal);
     self->top = info.next_seq - 1;
-    uint64_t start = mr_window_base (self->window);
-    if (info.watermark > start) {
-        start = info.watermark;
-    }
-    if (self->top > start + MR_WINDOW_RING / 2) {
-        uint64_t oldest = self->top - MR_WINDOW_RING / 2;
-        start = oldest > start ? oldest : start;
-    }
-    self->watermark = start;
-    for (uint64_t seq = start + 1; seq <= self->top; seq++) {
-        mr_window_word_t word = mr_window_load (self->window, seq);
-        if (word.seq < seq) {
+    self->watermark = mr_window_settled_through (self->window, info.watermark, self->top);
+    for (uint64_t seq = self->watermark + 1; seq <= self->top; seq++) {
+        if (mr_window_load (self->window, seq).seq >= seq) {
+            continue;
+        }
+        if (seq <= info.top_seq) {
             mr_window_send (self->window, seq); /* died between journal and window */
+        } else {
+            mr_window_mark_done (self->window, seq, 0); /* a number that was skipped */
         }
     }
-    while (self->watermark < self->top && mr_window_settled (self->window, self->watermark + 1)) {
-        self->watermark++;
-    }
+    self->watermark = mr_window_settled_through (self->window, self->watermark, self->top);
     self->next = self->watermark + 1;
     for (uint64_t seq = self->next; seq <= self->top; seq++) {
         bool settled = mr_window_settled (self->window, seq);

@@ -234,6 +234,30 @@ START_TEST (test_a_window_that_was_replaced_says_so)
 }
 END_TEST
 
+START_TEST (test_everything_is_settled_up_to_the_first_that_is_not_however_far_that_is_behind)
+{
+    /* A full window, and behind it the numbers that another start of the machine skips. */
+    enum { FIRST = 3, LIMIT = MR_WINDOW_MAX_LIMIT, GAP = 4097, TOP = FIRST + LIMIT + GAP };
+    mr_window_t *window = make_window ();
+    for (uint64_t seq = 1; seq <= TOP; seq++) {
+        if (seq < FIRST || seq >= FIRST + LIMIT) {
+            mr_window_mark_done (window, seq, 0);
+        } else {
+            mr_window_send (window, seq);
+        }
+    }
+    ck_assert_uint_eq (mr_window_settled_through (window, 0, TOP), FIRST - 1);
+    ck_assert_uint_eq (mr_window_settled_through (window, 1, TOP), FIRST - 1);
+    for (uint64_t seq = FIRST; seq < FIRST + LIMIT; seq++) {
+        mr_window_mark_done (window, seq, 0);
+    }
+    ck_assert_uint_eq (mr_window_settled_through (window, 0, TOP), TOP);
+    ck_assert_uint_eq (mr_window_settled_through (window, 0, 100), 100);
+    ck_assert_uint_eq (mr_window_settled_through (window, TOP, TOP), TOP);
+    mr_window_close (&window);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -247,6 +271,7 @@ main (void)
         test_of_two_who_claim_one_gets_it,
         test_a_window_of_others_is_not_opened,
         test_a_window_that_was_replaced_says_so,
+        test_everything_is_settled_up_to_the_first_that_is_not_however_far_that_is_behind,
         NULL,
     };
     return mr_suite_run ("window_file", tests);

@@ -1,0 +1,207 @@
+/* The journal: numbers are never used twice, whatever dies when. */
+#include "common/delivery/journal.h"
+
+#include "common/base/crashpoint.h"
+#include "common/base/hash.h"
+#include "common/delivery/ceiling.h"
+#include "tests/support/delivery_kit.h"
+#include "tests/support/suite.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char data_dir[PATH_MAX - 64];
+static char dir[PATH_MAX];
+
+static void
+begin (void)
+{
+    snprintf (data_dir, sizeof data_dir, "%.200s", mr_test_dir ());
+    mr_journal_path (data_dir, 0, dir);
+}
+
+/* ---- a caller without a state of its own ---- */
+
+static mr_status_t
+save (void *arg, mr_buffer_t *out)
+{
+    (void)arg;
+    (void)out;
+    return MR_OK;
+}
+
+static mr_status_t
+load (void *arg, const void *data, size_t bytes)
+{
+    (void)arg;
+    (void)data;
+    (void)bytes;
+    return MR_OK;
+}
+
+static mr_status_t
+note (void *arg, const uint64_t *words)
+{
+    (void)arg;
+    (void)words;
+    return MR_OK;
+}
+
+static mr_journal_t *
+open_journal (void)
+{
+    mr_journal_options_t options = {
+        .data_dir = data_dir,
+        .segment_bytes = 64 << 10,
+        .state = {.save = save, .load = load, .apply = load, .note = note},
+    };
+    mr_journal_t *journal = NULL;
+    mr_error_t err = {{0}};
+    mr_status_t status = mr_journal_open (&options, &journal, &err);
+    ck_assert_msg (status == MR_OK, "%s", err.text);
+    return journal;
+}
+
+static void
+append (mr_journal_t *journal, uint64_t seq)
+{
+    mr_kit_frame_t frame = mr_kit_frame_new (seq, 0, 3);
+    mr_journal_entry_t entry = {
+        .frame = frame.data, .frame_bytes = frame.bytes, .batch = &frame.batch};
+    mr_error_t err = {{0}};
+    mr_status_t status = mr_journal_append (journal, &entry, &err);
+    ck_assert_msg (status == MR_OK, "%s", err.text);
+    mr_kit_frame_release (&frame);
+}
+
+/* Batches 1 to 5, and another start of the machine. */
+static void
+five_batches_and_a_reboot (void)
+{
+    begin ();
+    mr_journal_t *journal = open_journal ();
+    for (uint64_t seq = 1; seq <= 5; seq++) {
+        append (journal, seq);
+    }
+    mr_journal_close (&journal);
+    mr_error_t err;
+    ck_assert_int_eq (mr_ceiling_distrust (dir, &err), MR_OK);
+}
+
+static uint64_t
+next_seq (void)
+{
+    mr_journal_t *journal = open_journal ();
+    uint64_t seq = mr_journal_info (journal).next_seq;
+    mr_journal_close (&journal);
+    return seq;
+}
+
+START_TEST (test_numbers_go_on_where_they_were_and_above_the_ceiling_after_a_reboot)
+{
+    five_batches_and_a_reboot ();
+    uint64_t after = 1 + MR_JOURNAL_SEQ_BLOCK + 1;
+    ck_assert_uint_eq (next_seq (), after);
+    mr_journal_t *journal = open_journal ();
+    append (journal, after);
+    mr_journal_close (&journal);
+    ck_assert_uint_eq (next_seq (), after + 1);
+}
+END_TEST
+
+START_TEST (test_who_dies_before_the_first_append_after_a_reboot_does_not_fall_back)
+{
+    five_batches_and_a_reboot ();
+    uint64_t after = next_seq ();
+    mr_error_t err;
+    uint64_t ceiling;
+    ck_assert_int_eq (mr_ceiling_raise (dir, after, MR_JOURNAL_SEQ_BLOCK, &ceiling, &err), MR_OK);
+    ck_assert_uint_eq (ceiling, after + MR_JOURNAL_SEQ_BLOCK);
+    ck_assert_uint_eq (next_seq (), after); /* as append does it, up to its frame */
+    ck_assert_uint_eq (next_seq (), after);
+}
+END_TEST
+
+START_TEST (test_a_life_that_is_killed_in_that_append_leaves_the_number_to_its_successor)
+{
+    five_batches_and_a_reboot ();
+    uint64_t after = next_seq ();
+    const char *names[1];
+    if (mr_crash_names (names, 1) == 0) {
+        return; /* none in a build without crash points; the test before this one holds there */
+    }
+    pid_t child = fork ();
+    if (child == 0) {
+        mr_journal_t *journal = open_journal ();
+        mr_crash_arm ("seglog.append.begin");
+        append (journal, after);
+        _exit (0);
+    }
+    int status;
+    ck_assert_int_eq (waitpid (child, &status, 0), child);
+    ck_assert (WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL);
+    ck_assert_uint_eq (next_seq (), after);
+}
+END_TEST
+
+START_TEST (test_numbers_at_or_below_the_watermark_never_come_again)
+{
+    five_batches_and_a_reboot ();
+    uint64_t after = next_seq ();
+    mr_journal_t *journal = open_journal ();
+    mr_error_t err;
+    ck_assert_int_eq (mr_journal_settle (journal, after - 1, &err), MR_OK); /* the gap, too */
+    mr_journal_close (&journal);
+    char path[PATH_MAX + 16];
+    snprintf (path, sizeof path, "%s/ceiling", dir);
+    ck_assert_int_eq (unlink (path), 0); /* whatever it says */
+    ck_assert_uint_eq (next_seq (), after);
+}
+END_TEST
+
+START_TEST (test_a_ceiling_of_the_first_version_is_read)
+{
+    five_batches_and_a_reboot ();
+    struct {
+        char magic[8];
+        uint64_t ceiling;
+        char boot_id[40];
+        uint64_t check;
+    } old = {.magic = {'C', 'E', 'I', 'L', 'I', 'N', 'G', '1'}, .ceiling = 4097};
+    old.check = mr_hash64 (&old, offsetof (__typeof__ (old), check));
+    char path[PATH_MAX + 16];
+    snprintf (path, sizeof path, "%s/ceiling", dir);
+    int fd = open (path, O_WRONLY | O_TRUNC);
+    ck_assert_int_eq (write (fd, &old, sizeof old), (ssize_t)sizeof old);
+    close (fd);
+    ck_assert_uint_eq (next_seq (), 4098);
+    fd = open (path, O_WRONLY | O_TRUNC);
+    ck_assert_int_eq (write (fd, &old, sizeof old - 1), (ssize_t)sizeof old - 1);
+    close (fd);
+    mr_error_t err = {{0}};
+    uint64_t seq = 1;
+    uint64_t ceiling = 0;
+    ck_assert_int_eq (mr_ceiling_open (dir, &seq, &ceiling, &err), MR_INVALID);
+    ck_assert_ptr_nonnull (strstr (err.text, "is broken"));
+}
+END_TEST
+
+int
+main (void)
+{
+    const TTest *const tests[] = {
+        test_numbers_go_on_where_they_were_and_above_the_ceiling_after_a_reboot,
+        test_who_dies_before_the_first_append_after_a_reboot_does_not_fall_back,
+        test_a_life_that_is_killed_in_that_append_leaves_the_number_to_its_successor,
+        test_numbers_at_or_below_the_watermark_never_come_again,
+        test_a_ceiling_of_the_first_version_is_read,
+        NULL,
+    };
+    return mr_suite_run ("journal", tests);
+}
