@@ -85,6 +85,24 @@ print_reasons (const json_t *workers)
     }
 }
 
+/* What a worker says of itself: why it takes nothing in, which sink fails. */
+static void
+print_troubles (const json_t *workers)
+{
+    static const char *const keys[] = {"waiting", "failing"};
+    size_t index;
+    const json_t *worker;
+    json_array_foreach (workers, index, worker)
+    {
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+            const char *text = json_string_value (json_object_get (worker, keys[i]));
+            if (text != NULL && text[0] != '\0') {
+                printf ("%s: %s\n", json_string_value (json_object_get (worker, "name")), text);
+            }
+        }
+    }
+}
+
 static void
 print_notes (const json_t *whole, const mr_plan_t *plan)
 {
@@ -156,6 +174,7 @@ mr_cmd_status (mr_cli_t *cli)
     } else {
         code = mr_cli_code (print_table (workers));
         print_reasons (workers);
+        print_troubles (workers);
         print_notes (whole, &plan);
     }
     json_decref (whole);

@@ -31,10 +31,11 @@ find_row (const json_t *rows, const char *name)
 static json_t *
 new_row (json_t *rows, const char *name, const char *stage, int slot)
 {
-    json_t *row = json_pack ("{s:s,s:s,s:o,s:n,s:s,s:n,s:n,s:n,s:n,s:n,s:b,s:s}", "name", name,
-                             "stage", stage, "slot", slot < 0 ? json_null () : json_integer (slot),
-                             "pid", "state", "dead", "uptime_s", "restarts", "records_per_second",
-                             "errors", "blocked_percent", "managed", 0, "reason", "");
+    json_t *row =
+        json_pack ("{s:s,s:s,s:o,s:n,s:s,s:n,s:n,s:n,s:n,s:n,s:b,s:s,s:s,s:s}", "name", name,
+                   "stage", stage, "slot", slot < 0 ? json_null () : json_integer (slot), "pid",
+                   "state", "dead", "uptime_s", "restarts", "records_per_second", "errors",
+                   "blocked_percent", "managed", 0, "reason", "", "waiting", "", "failing", "");
     json_array_append_new (rows, row);
     return row;
 }
@@ -124,6 +125,8 @@ merge_rates (json_t *rows, const json_t *workers)
         }
         json_object_set (row, "records_per_second", json_object_get (theirs, "records_per_second"));
         json_object_set (row, "errors", json_object_get (theirs, "errors"));
+        json_object_set (row, "waiting", json_object_get (theirs, "waiting"));
+        json_object_set (row, "failing", json_object_get (theirs, "failing"));
         const json_t *blocked = json_object_get (theirs, "blocked_share");
         if (json_is_number (blocked)) {
             json_object_set_new (row, "blocked_percent",

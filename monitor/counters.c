@@ -106,6 +106,21 @@ read_latency (const json_t *object, mr_latency_t *ret_latency, mr_fields_t *faul
     }
 }
 
+/* Missing, or no text: as empty. Cut before a character that would not be whole. */
+static void
+read_text (const json_t *event, const char *key, char ret_text[MR_COUNTERS_TEXT_BYTES])
+{
+    const char *text = json_string_value (json_object_get (event, key));
+    size_t bytes = text != NULL ? strlen (text) : 0;
+    if (bytes >= MR_COUNTERS_TEXT_BYTES) {
+        bytes = MR_COUNTERS_TEXT_BYTES - 1;
+        while (bytes > 0 && ((unsigned char)text[bytes] & 0xc0) == 0x80) {
+            bytes--;
+        }
+    }
+    snprintf (ret_text, MR_COUNTERS_TEXT_BYTES, "%.*s", (int)bytes, text != NULL ? text : "");
+}
+
 mr_status_t
 mr_counters_decode (const json_t *event, mr_counters_t *ret_counters, mr_error_t *err)
 {
@@ -120,6 +135,8 @@ mr_counters_decode (const json_t *event, mr_counters_t *ret_counters, mr_error_t
     mr_fields_u64 (&fields, "uptime_ms", &counters.uptime_ms);
     mr_fields_u64 (&fields, "blocked_ms", &counters.blocked_ms);
     mr_fields_u64 (&fields, "callback_failures", &counters.callback_failures);
+    read_text (event, "waiting", counters.waiting);
+    read_text (event, "failing", counters.failing);
     const json_t *operations = mr_fields_object (&fields, "operations");
     const json_t *ledger = json_object_get (event, "ledger");
     if (ledger != NULL && fields.status == MR_OK) {
@@ -210,6 +227,8 @@ mr_counters_write (mr_jsonwriter_t *json, const char *key, const mr_counters_t *
     mr_jsonwriter_u64 (json, "uptime_ms", counters->uptime_ms);
     mr_jsonwriter_u64 (json, "blocked_ms", counters->blocked_ms);
     mr_jsonwriter_u64 (json, "callback_failures", counters->callback_failures);
+    mr_jsonwriter_text (json, "waiting", counters->waiting);
+    mr_jsonwriter_text (json, "failing", counters->failing);
     mr_counters_write_operations (json, "operations", &counters->operations);
     if (counters->has_ledger) {
         mr_counters_write_ledger (json, "ledger", &counters->ledger);

@@ -35,6 +35,8 @@ typedef struct mr_latency {
     double max_ms;
 } mr_latency_t;
 
+enum { MR_COUNTERS_TEXT_BYTES = 256 };
+
 typedef struct mr_counters {
     mr_stamp_t stamp;
     char domain[MR_EVENT_NAME_BYTES];
@@ -44,7 +46,9 @@ typedef struct mr_counters {
     uint64_t uptime_ms;
     uint64_t blocked_ms; /* waited for room downstream */
     uint64_t callback_failures;
-    mr_tallies_t operations; /* by operation: "handle"; owned */
+    char waiting[MR_COUNTERS_TEXT_BYTES]; /* why it takes nothing in; "" if it does */
+    char failing[MR_COUNTERS_TEXT_BYTES]; /* what of it fails beside the flow: a sink */
+    mr_tallies_t operations;              /* by operation: "handle"; owned */
     bool has_ledger;
     bool has_latency;
     mr_ledger_t ledger;

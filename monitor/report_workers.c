@@ -52,6 +52,8 @@ write_life (mr_jsonwriter_t *json, const mr_life_t *life)
     mr_jsonwriter_u64 (json, "blocked_ms", life->counters.blocked_ms);
     mr_jsonwriter_double (json, "blocked_share", mr_rate_per_second (&life->blocked) / 1000);
     mr_jsonwriter_u64 (json, "callback_failures", life->counters.callback_failures);
+    mr_jsonwriter_text (json, "waiting", life->counters.waiting);
+    mr_jsonwriter_text (json, "failing", life->counters.failing);
     mr_jsonwriter_u64 (json, "missed_events", life->missed);
     mr_counters_write_operations (json, "operations", &tallies);
     mr_tallies_release (&tallies);
@@ -138,11 +140,21 @@ check_worker (health_t *health, const mr_report_t *report, const mr_worker_info_
         add_reason (health, "%s (pid %d) has said nothing for %" PRId64 " s", worker->name,
                     (int)worker->pid, mr_report_silent_ms (report, worker, life) / 1000);
     }
-    if (life == NULL || !life->counters.has_ledger) {
+    if (life == NULL) {
+        return;
+    }
+    if (life->counters.waiting[0] != '\0') {
+        add_reason (health, "%s: %s", worker->name, life->counters.waiting);
+    }
+    if (life->counters.failing[0] != '\0') {
+        add_reason (health, "%s: %s", worker->name, life->counters.failing);
+    }
+    if (!life->counters.has_ledger) {
         return;
     }
     const mr_ledger_t *ledger = &life->counters.ledger;
-    uint64_t settled = ledger->exported + ledger->filtered + ledger->dead + ledger->dropped;
+    uint64_t settled =
+        ledger->exported + ledger->filtered + ledger->dead + ledger->dropped + ledger->lost;
     if (ledger->received != settled + ledger->in_flight) {
         add_reason (health,
                     "the ledger of %s does not balance: received %" PRIu64

@@ -283,6 +283,7 @@ accept (exporter_t *self, const mr_stage_callbacks_t *callbacks, const mr_batch_
     }
     if (status != MR_OK && status != MR_CLOSED) {
         wait_because (self, err.text);
+        trim (self); /* what was delivered meanwhile makes room */
     }
     return status;
 }
@@ -437,6 +438,14 @@ counters (void *arg, mr_buffer_t *json)
     }
     if (status == MR_OK) {
         status = mr_jsontext_string (json, self->waiting, strlen (self->waiting));
+    }
+    char failing[MR_OUTPUTS_FAILURE_BYTES] = "";
+    (void)mr_outputs_failure (self->outputs, failing);
+    if (status == MR_OK) {
+        status = mr_buffer_printf (json, ",\"failing\":");
+    }
+    if (status == MR_OK) {
+        status = mr_jsontext_string (json, failing, strlen (failing));
     }
     if (status == MR_OK) {
         status = append_spool (self, json);

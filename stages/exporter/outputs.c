@@ -454,6 +454,21 @@ append_sink (mr_outputs_t *self, const output_t *output, mr_buffer_t *json)
     return result == MR_OK ? mr_buffer_append (json, "}", 1) : result;
 }
 
+bool
+mr_outputs_failure (const mr_outputs_t *self, char *ret_text)
+{
+    for (int i = 0; i < self->count; i++) {
+        mr_pump_status_t status;
+        mr_pump_status (self->outputs[i].pump, &status);
+        if (status.failing) {
+            snprintf (ret_text, MR_OUTPUTS_FAILURE_BYTES, "sink %s: %s",
+                      mr_pump_name (self->outputs[i].pump), status.failure);
+            return true;
+        }
+    }
+    return false;
+}
+
 mr_status_t
 mr_outputs_append (mr_outputs_t *self, mr_buffer_t *json)
 {

@@ -55,6 +55,10 @@ void mr_outputs_publish (mr_outputs_t *self);
 /* Whether one of them takes records, so that latency is heard of. */
 bool mr_outputs_take_records (const mr_outputs_t *self);
 
+/* The first sink that fails, "sink NAME: WHY". false: none, ret_text is untouched. */
+enum { MR_OUTPUTS_FAILURE_BYTES = 320 };
+bool mr_outputs_failure (const mr_outputs_t *self, char *ret_text);
+
 /* Append `,"sinks":[...]` (PROTOCOL.md, "counters"). */
 MR_CHECK mr_status_t mr_outputs_append (mr_outputs_t *self, mr_buffer_t *json);
 

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/wire/jsontext.h"
 #include "common/wire/producer.h"
 #include "stages/ingest/intake_private.h"
 
@@ -78,6 +79,7 @@ set_full (mr_intake_t *self, bool full, const char *why)
         return;
     }
     self->full = full;
+    snprintf (self->full_why, sizeof self->full_why, "%.255s", why);
     if (full) {
         mr_log_error ("journal full, producers wait: %s", why);
         mr_failure_t failure = {.error_type = MR_ERR_JOURNAL_FULL, .count = 0, .message = why};
@@ -445,6 +447,23 @@ mr_intake_producers (mr_intake_t *self)
     return self->memory.producers;
 }
 
+/* Why producers wait for the journal's disk; "" if they do not. */
+static mr_status_t
+append_waiting (const mr_intake_t *self, mr_buffer_t *json)
+{
+    char failure[256] = "";
+    char text[320] = "";
+    if (self->syncer != NULL) {
+        mr_syncer_failure (self->syncer, failure);
+    }
+    const char *why = self->full ? self->full_why : failure;
+    if (why[0] != '\0') {
+        snprintf (text, sizeof text, "journal full, producers wait: %s", why);
+    }
+    mr_status_t status = mr_buffer_printf (json, ",\"waiting\":");
+    return status == MR_OK ? mr_jsontext_string (json, text, strlen (text)) : status;
+}
+
 mr_status_t
 mr_intake_counters (const mr_intake_t *self, mr_buffer_t *json)
 {
@@ -462,12 +481,13 @@ mr_intake_counters (const mr_intake_t *self, mr_buffer_t *json)
     if (status != MR_OK) {
         return status;
     }
-    return mr_buffer_printf (json,
-                             ",\"journal\":{\"id\":\"%016" PRIx64 "\",\"received\":%" PRIu64
-                             ",\"batches\":%" PRIu64 ",\"watermark\":%" PRIu64
-                             ",\"in_flight_batches\":%" PRIu32 ",\"replayed\":%" PRIu64
-                             ",\"full\":%s}",
-                             books.id, books.received, books.top_seq,
-                             mr_sender_watermark (self->sender), mr_sender_in_flight (self->sender),
-                             mr_sender_replayed (self->sender), self->full ? "true" : "false");
+    status = mr_buffer_printf (
+        json,
+        ",\"journal\":{\"id\":\"%016" PRIx64 "\",\"received\":%" PRIu64 ",\"batches\":%" PRIu64
+        ",\"watermark\":%" PRIu64 ",\"in_flight_batches\":%" PRIu32 ",\"replayed\":%" PRIu64
+        ",\"full\":%s}",
+        books.id, books.received, books.top_seq, mr_sender_watermark (self->sender),
+        mr_sender_in_flight (self->sender), mr_sender_replayed (self->sender),
+        self->full ? "true" : "false");
+    return status == MR_OK ? append_waiting (self, json) : status;
 }

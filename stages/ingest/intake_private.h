@@ -34,9 +34,10 @@ struct mr_intake {
     uint64_t settled;       /* the watermark last given to the journal */
     uint64_t noted;         /* with fsync: the one in it when the last sync ended */
     bool full;              /* the journal takes nothing now */
-    bool refused;           /* a source wanted to hand in and was told to wait */
-    int serve_timer;        /* 0: not running */
-    unsigned serving;       /* whose turn it is to be served first */
+    char full_why[256];
+    bool refused;     /* a source wanted to hand in and was told to wait */
+    int serve_timer;  /* 0: not running */
+    unsigned serving; /* whose turn it is to be served first */
     bool stopping;
 };
 

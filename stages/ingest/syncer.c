@@ -5,7 +5,9 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,10 +24,11 @@ struct mr_syncer {
     int loop_id;
     pthread_t thread;
     bool started;
-    pthread_mutex_t lock; /* guards the two below */
+    pthread_mutex_t lock; /* guards what is below */
     pthread_cond_t changed;
     bool wanted;
     bool stopping;
+    char failure[256];
 };
 
 static void
@@ -52,6 +55,22 @@ wait_for_work (mr_syncer_t *self)
     return go_on;
 }
 
+static void
+note (mr_syncer_t *self, const char *failure)
+{
+    pthread_mutex_lock (&self->lock);
+    snprintf (self->failure, sizeof self->failure, "%.255s", failure);
+    pthread_mutex_unlock (&self->lock);
+}
+
+void
+mr_syncer_failure (mr_syncer_t *self, char *ret_text)
+{
+    pthread_mutex_lock (&self->lock);
+    memcpy (ret_text, self->failure, sizeof self->failure);
+    pthread_mutex_unlock (&self->lock);
+}
+
 static void *
 run (void *arg)
 {
@@ -62,12 +81,14 @@ run (void *arg)
         if (mr_journal_sync (self->journal, &err) == MR_OK) {
             uint64_t one = 1;
             (void)!write (self->event_fd, &one, sizeof one);
+            note (self, "");
             failing = false;
             continue;
         }
         if (!failing) {
             mr_log_error ("%s; producers wait until the disk answers", err.text);
         }
+        note (self, err.text);
         failing = true;
         nanosleep (&(struct timespec){.tv_nsec = RETRY_MS * MR_NS_PER_MS}, NULL);
         mr_syncer_wake (self);

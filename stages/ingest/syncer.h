@@ -16,6 +16,9 @@ MR_CHECK mr_status_t mr_syncer_new (mr_loop_t *loop, mr_journal_t *journal,
 /* Stops the thread; what is not synced stays so. */
 void mr_syncer_destroy (mr_syncer_t **self_p);
 
+/* Why the disk refuses; "" while it does not. ret_text: 256 bytes. */
+void mr_syncer_failure (mr_syncer_t *self, char *ret_text);
+
 /* Something was appended. */
 void mr_syncer_wake (mr_syncer_t *self);
 

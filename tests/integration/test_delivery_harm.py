@@ -2,10 +2,13 @@
 between two requests of a pipelining producer."""
 import contextlib
 import glob
+import json
 import os
 import resource
 import signal
 import subprocess
+import urllib.error
+import urllib.request
 
 import pytest
 import zmq
@@ -94,16 +97,38 @@ def fill(path):
 
 
 @contextlib.contextmanager
-def small_disk(folder):
+def small_disk(folder, size):
     """The folder as a disk of its own, with room for little; None where we may not mount."""
     os.makedirs(folder)
-    words = ["mount", "-t", "tmpfs", "-o", "size=3m,mode=0700", "none", folder]
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "none", folder]
     mounted = subprocess.run(words, check=False, capture_output=True).returncode == 0
     try:
         yield os.path.join(folder, "filler") if mounted else None
     finally:
         if mounted:
             subprocess.run(["umount", "-l", folder], check=False, capture_output=True)
+
+
+def health(chain):
+    """What /healthz says: whether all is well, and the reasons if it is not."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{chain.port}/healthz") as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as failing:
+        return json.load(failing)
+
+
+def wait_said(chain, words):
+    """What is wrong is in `status`, on /healthz and in the log."""
+    wait_for(lambda: words in chain.millrace("status").stdout,
+             lambda: f"{words}: {chain.millrace('status').stdout}\n{chain.complaints()}")
+    wait_for(lambda: any(words in reason for reason in health(chain)["reasons"]),
+             lambda: f"{words}: {health(chain)}")
+    assert words.split(": ", 1)[1] in chain.complaints()
+
+
+def wait_well(chain):
+    wait_for(lambda: health(chain)["status"] == "ok", lambda: f"{health(chain)}")
 
 
 def until_they_wait(chain, producer, free):
@@ -117,8 +142,10 @@ def until_they_wait(chain, producer, free):
         for _ in range(100):
             other.send_multipart([b"other/1", b'{"other":1}'])
             assert other.poll(30000) and other.recv_multipart() == [b"other/1", b"busy"]
+    wait_said(chain, "ingest.0: journal full, producers wait")
     free()
     chain.more(producer, 1000)
+    wait_well(chain)
     assert chain.pids() == pids
     producer.finish()
     chain.wait_out(producer)
@@ -130,9 +157,9 @@ def limit_files(chain, most):
 
 
 def test_a_full_disk_makes_producers_wait_and_loses_nothing(make):
-    chain = make(up=False)
+    chain = make(up=False, ingest="segment_bytes = 1MiB\n")
     journal = os.path.join(chain.data_dir, "ingest.0.journal")
-    with small_disk(journal) as filler:
+    with small_disk(journal, "16m") as filler:
         chain.up()
         with chain.producer(bad=89) as producer:
             chain.more(producer)
@@ -151,6 +178,68 @@ def test_a_limit_on_files_makes_producers_wait_and_loses_nothing(make):
         chain.more(producer)
         limit_files(chain, 4096)
         until_they_wait(chain, producer, lambda: limit_files(chain, -1))
+
+
+def fill_or_limit(chain, filler, name):
+    """No more goes into the files of a worker; returns what ends that."""
+    if filler:
+        fill(filler)
+        return lambda: os.remove(filler)
+    pid = chain.pids()[name]
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, -1))
+    return lambda: resource.prlimit(pid, resource.RLIMIT_FSIZE, (-1, -1))
+
+
+def test_a_full_disk_of_the_spool_makes_all_wait_and_loses_nothing(make):
+    chain = make(up=False, exporter="spool_segment = 64KiB\n")
+    with small_disk(os.path.join(chain.data_dir, "exporter.0.spool"), "16m") as filler:
+        chain.up()
+        with chain.producer(bad=89, rate=5000) as producer:
+            chain.more(producer)
+            pids = chain.pids()
+            free = fill_or_limit(chain, filler, "exporter.0")
+            wait_said(chain, "exporter.0: " + os.path.join(chain.data_dir, "exporter.0.spool"))
+            free()
+            chain.more(producer, 2000)
+            wait_well(chain)
+            assert chain.pids() == pids
+            producer.finish()
+            chain.wait_out(producer)
+        chain.close()
+
+
+def test_a_full_disk_of_a_sink_holds_up_no_other_and_loses_nothing(make):
+    chain = make(up=False, extra="[sink second]\ntype = file\npath = second/out.jsonl\n")
+    folder = os.path.join(chain.folder, "second")
+    with small_disk(folder, "8m") as filler:
+        chain.up()
+        with chain.producer(limit=20000) as producer:
+            chain.more(producer)
+            pids = chain.pids()
+            if filler:
+                fill(filler)
+            else:  # the folder is a file for a while
+                os.rename(folder, folder + ".aside")
+                with open(folder, "w", encoding="utf-8"):
+                    pass
+            goal = producer.acknowledged + 5000
+            chain.more(producer, 5000)
+            wait_for(lambda: lines_in([chain.out]) >= goal, "the first sink goes on")
+            wait_said(chain, "exporter.0: sink second: cannot ")
+            if filler:
+                os.remove(filler)
+            else:
+                os.remove(folder)
+                os.rename(folder + ".aside", folder)
+            producer.finish()
+            paths = outputs(os.path.join(folder, "out.jsonl"))
+            wait_for(lambda: lines_in(paths) >= producer.made, chain.complaints)
+            wait_well(chain)
+            assert chain.pids() == pids
+            chain.wait_out(producer)
+            found = tally([producer], paths)
+            assert (found.lost(), found.doubled(), found.strangers) == ([], [], [])
+        chain.close()
 
 
 # ---- files ----

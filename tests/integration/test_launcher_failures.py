@@ -236,4 +236,5 @@ def test_status_json_is_one_object(chain):
     whole = json.loads(chain.millrace("status", "--json").stdout)
     assert whole["launcher"] is True and whole["monitor"] is True
     assert {"name", "stage", "slot", "pid", "state", "uptime_s", "restarts", "records_per_second",
-            "errors", "blocked_percent", "managed", "reason"} == set(whole["workers"][0])
+            "errors", "blocked_percent", "managed", "reason", "waiting",
+            "failing"} == set(whole["workers"][0])
