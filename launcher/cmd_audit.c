@@ -181,14 +181,18 @@ print_sinks (const json_t *sinks)
     json_array_foreach (sinks, index, sink)
     {
         bool balanced = json_is_true (json_object_get (sink, "balanced"));
+        bool rejected = json_integer_value (json_object_get (sink, "rejected")) > 0;
         char pending[32];
         char dropped[32];
+        char refused[32];
         if (json_integer_value (json_object_get (sink, "pending")) > 0 ||
-            json_integer_value (json_object_get (sink, "dropped")) > 0 || !balanced) {
-            printf ("%s of %s: pending %s, dropped %s%s\n",
+            json_integer_value (json_object_get (sink, "dropped")) > 0 || rejected || !balanced) {
+            printf ("%s of %s: pending %s, dropped %s%s%s%s\n",
                     json_string_value (json_object_get (sink, "name")),
                     json_string_value (json_object_get (sink, "worker")),
                     number (sink, "pending", pending), number (sink, "dropped", dropped),
+                    rejected ? ", rejected " : "",
+                    rejected ? number (sink, "rejected", refused) : "",
                     balanced ? "" : ": NOT balanced");
         }
     }

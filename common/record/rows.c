@@ -6,7 +6,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { OUT_LIMIT = 128 << 20 };
+/* As JSON, a byte of a dead letter may take six. Room beyond KEPT is given back. */
+#define OUT_LIMIT ((size_t)8 * MR_BATCH_MAX_BYTES)
+enum { KEPT_BYTES = 16 << 20 };
 
 mr_status_t
 mr_rows_init (mr_rows_t *self, mr_rows_input_t input, const char *match_text, bool envelope,
@@ -33,6 +35,16 @@ mr_rows_release (mr_rows_t *self)
     mr_expr_destroy (&self->match);
     mr_json_destroy (&self->json);
     mr_buffer_release (&self->out);
+}
+
+static void
+clear (mr_rows_t *self)
+{
+    if (self->out.capacity > KEPT_BYTES) {
+        mr_buffer_release (&self->out);
+        mr_buffer_init (&self->out, OUT_LIMIT);
+    }
+    mr_buffer_clear (&self->out);
 }
 
 /* The line of a dead letter or a metric, which is a record like any other, at `start` of out: it
@@ -141,7 +153,7 @@ mr_status_t
 mr_rows_make (mr_rows_t *self, const mr_batch_t *batch, const char **ret_lines, size_t *ret_bytes,
               uint32_t *ret_count)
 {
-    mr_buffer_clear (&self->out);
+    clear (self);
     *ret_count = 0;
     *ret_bytes = 0;
     *ret_lines = NULL;
@@ -161,7 +173,7 @@ mr_status_t
 mr_rows_select (mr_rows_t *self, const mr_buffer_t *lines, const char **ret_lines,
                 size_t *ret_bytes, uint32_t *ret_count)
 {
-    mr_buffer_clear (&self->out);
+    clear (self);
     *ret_count = 0;
     mr_status_t status = MR_OK;
     for (size_t at = 0; status == MR_OK && at < lines->size;) {

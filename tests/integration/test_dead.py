@@ -1,8 +1,10 @@
 """millrace dead: list, show, send again, remove."""
+import glob
 import json
 import os
 
 import pytest
+import zmq
 from launcherlib import Chain, wait_for
 
 INGEST = "router = ipc://run/router\n"
@@ -32,12 +34,57 @@ def wait_letters(chain, count):
     return letters(chain)
 
 
+def stored(chain):
+    """How many letters there are, without a look at what they hold."""
+    count = 0
+    for path in glob.glob(os.path.join(chain.folder, "data", "dead", "*.jsonl")):
+        with open(path, "rb") as source:
+            count += sum(part.count(b"\n") for part in iter(lambda: source.read(1 << 20), b""))
+    return count
+
+
 def exported(chain):
     path = os.path.join(chain.folder, "out.jsonl")
     if not os.path.exists(path):
         return []
     with open(path, encoding="utf-8") as source:
         return [json.loads(line) for line in source]
+
+
+def test_the_largest_request_of_what_no_step_can_read_is_kept_whole(chain):
+    """31 MiB of control characters: as JSON text each takes six bytes."""
+    big = b"\x01" * (1 << 20)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as producer:
+        producer.linger = 0
+        producer.connect(f"ipc://{chain.run_dir}/router")
+        producer.send_multipart([b"big/31", *[big] * 31])
+        assert producer.poll(60000) and producer.recv_multipart() == [b"big/31", b"ok", b"31"]
+        producer.send_multipart([b"big/32", b'{"n":32}'])
+        assert producer.poll(60000) and producer.recv_multipart() == [b"big/32", b"ok", b"32"]
+    wait_for(lambda: exported(chain) == [{"n": 32}], "what came behind it is exported")
+    wait_for(lambda: stored(chain) == 31, "all are dead letters")
+    rows = letters(chain)
+    assert len(rows) == 31
+    assert all(row["record"].encode() == big for row in rows)
+
+
+def test_what_grows_too_large_for_a_batch_is_a_dead_letter_and_the_flow_goes_on():
+    with Chain(real=True, ingest=INGEST) as chain:
+        with open(chain.config, encoding="utf-8") as source:
+            text = source.read()
+        with open(chain.config, "w", encoding="utf-8") as out:
+            out.write(text.replace("[processor]", "[processor]\nparse = raw", 1))
+        chain.up()
+        with zmq.Context() as context, context.socket(zmq.DEALER) as producer:
+            producer.linger = 0
+            producer.connect(f"ipc://{chain.run_dir}/router")
+            for last, records in ((31, [b"\x01" * (1 << 20)] * 31), (32, [b"small"])):
+                producer.send_multipart([b"big/%d" % last, *records])
+                assert producer.poll(60000) and producer.recv_multipart()[1] == b"ok"
+        wait_for(lambda: len(exported(chain)) + stored(chain) == 32, "all came out")
+        came, rows = exported(chain), letters(chain)
+        assert {"message": "small"} in came and 1 < len(came) < 32
+        assert {row["error_type"] for row in rows} == {"record_too_large"}
 
 
 def test_letters_are_listed_and_shown_until_they_are_removed(chain):
