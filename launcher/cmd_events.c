@@ -44,7 +44,7 @@ print_event (const char *topic, const char *json, size_t bytes, bool as_json)
         fprintf (stderr, "%s: not a JSON object\n", topic);
     } else if (as_json) {
         json_object_set_new (event, "topic", json_string (topic));
-        json_dumpf (event, stdout, JSON_COMPACT);
+        json_dumpf (event, stdout, JSON_COMPACT | JSON_REAL_PRECISION (15));
         putchar ('\n');
     } else {
         print_line (topic, event);

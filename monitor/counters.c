@@ -204,11 +204,11 @@ write_latency (mr_jsonwriter_t *json, const mr_latency_t *latency)
 {
     mr_jsonwriter_open (json, "latency", '{');
     mr_jsonwriter_u64 (json, "count", latency->count);
-    mr_jsonwriter_double (json, "sum_ms", latency->sum_ms);
-    mr_jsonwriter_double (json, "p50_ms", latency->p50_ms);
-    mr_jsonwriter_double (json, "p95_ms", latency->p95_ms);
-    mr_jsonwriter_double (json, "p99_ms", latency->p99_ms);
-    mr_jsonwriter_double (json, "max_ms", latency->max_ms);
+    mr_jsonwriter_figure (json, "sum_ms", latency->sum_ms);
+    mr_jsonwriter_figure (json, "p50_ms", latency->p50_ms);
+    mr_jsonwriter_figure (json, "p95_ms", latency->p95_ms);
+    mr_jsonwriter_figure (json, "p99_ms", latency->p99_ms);
+    mr_jsonwriter_figure (json, "max_ms", latency->max_ms);
     mr_jsonwriter_close (json, '}');
 }
 

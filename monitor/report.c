@@ -78,17 +78,17 @@ write_durations (mr_jsonwriter_t *json, const mr_registry_t *registry)
     mr_jsonwriter_open (json, "avg_duration", '{');
     for (size_t i = 0; i < registry->operation_count; i++) {
         mr_durations_quantiles (&registry->operations[i]->durations, &quantiles);
-        mr_jsonwriter_double (json, registry->operations[i]->key, quantiles.avg);
+        mr_jsonwriter_figure (json, registry->operations[i]->key, quantiles.avg);
     }
     mr_jsonwriter_close (json, '}');
     mr_jsonwriter_open (json, "quantiles", '{');
     for (size_t i = 0; i < registry->operation_count; i++) {
         mr_durations_quantiles (&registry->operations[i]->durations, &quantiles);
         mr_jsonwriter_open (json, registry->operations[i]->key, '{');
-        mr_jsonwriter_double (json, "p50", quantiles.p50);
-        mr_jsonwriter_double (json, "p95", quantiles.p95);
-        mr_jsonwriter_double (json, "p99", quantiles.p99);
-        mr_jsonwriter_double (json, "max", quantiles.max);
+        mr_jsonwriter_figure (json, "p50", quantiles.p50);
+        mr_jsonwriter_figure (json, "p95", quantiles.p95);
+        mr_jsonwriter_figure (json, "p99", quantiles.p99);
+        mr_jsonwriter_figure (json, "max", quantiles.max);
         mr_jsonwriter_close (json, '}');
     }
     mr_jsonwriter_close (json, '}');
@@ -101,8 +101,8 @@ write_rates (mr_jsonwriter_t *json, const mr_registry_t *registry)
     for (size_t i = 0; i < registry->operation_count; i++) {
         const mr_operation_t *operation = registry->operations[i];
         mr_jsonwriter_open (json, operation->key, '{');
-        mr_jsonwriter_double (json, "batches", mr_rate_per_second (&operation->batches));
-        mr_jsonwriter_double (json, "records", mr_rate_per_second (&operation->records));
+        mr_jsonwriter_figure (json, "batches", mr_rate_per_second (&operation->batches));
+        mr_jsonwriter_figure (json, "records", mr_rate_per_second (&operation->records));
         mr_jsonwriter_close (json, '}');
     }
     mr_jsonwriter_close (json, '}');
@@ -113,12 +113,12 @@ write_latency (mr_jsonwriter_t *json, const mr_latency_t *latency)
 {
     mr_jsonwriter_open (json, "latency", '{');
     mr_jsonwriter_u64 (json, "count", latency->count);
-    mr_jsonwriter_double (json, "avg",
+    mr_jsonwriter_figure (json, "avg",
                           latency->count > 0 ? latency->sum_ms / (double)latency->count : 0);
-    mr_jsonwriter_double (json, "p50", latency->p50_ms);
-    mr_jsonwriter_double (json, "p95", latency->p95_ms);
-    mr_jsonwriter_double (json, "p99", latency->p99_ms);
-    mr_jsonwriter_double (json, "max", latency->max_ms);
+    mr_jsonwriter_figure (json, "p50", latency->p50_ms);
+    mr_jsonwriter_figure (json, "p95", latency->p95_ms);
+    mr_jsonwriter_figure (json, "p99", latency->p99_ms);
+    mr_jsonwriter_figure (json, "max", latency->max_ms);
     mr_jsonwriter_close (json, '}');
 }
 
@@ -137,7 +137,7 @@ write_pipelines (mr_jsonwriter_t *json, const mr_registry_t *registry)
     mr_jsonwriter_u64 (json, "filtered", pipeline.ledger.filtered);
     mr_jsonwriter_u64 (json, "dead", pipeline.ledger.dead);
     mr_jsonwriter_u64 (json, "dropped", pipeline.ledger.dropped);
-    mr_jsonwriter_double (json, "received_per_second", mr_rate_per_second (&registry->received));
+    mr_jsonwriter_figure (json, "received_per_second", mr_rate_per_second (&registry->received));
     write_latency (json, &pipeline.latency);
     mr_jsonwriter_close (json, '}');
 }

@@ -47,10 +47,10 @@ write_life (mr_jsonwriter_t *json, const mr_life_t *life)
     for (size_t i = 0; i < tallies.count; i++) {
         errors += tallies.items[i].errors;
     }
-    mr_jsonwriter_double (json, "records_per_second", mr_rate_per_second (&life->records));
+    mr_jsonwriter_figure (json, "records_per_second", mr_rate_per_second (&life->records));
     mr_jsonwriter_u64 (json, "errors", errors);
     mr_jsonwriter_u64 (json, "blocked_ms", life->counters.blocked_ms);
-    mr_jsonwriter_double (json, "blocked_share", mr_rate_per_second (&life->blocked) / 1000);
+    mr_jsonwriter_figure (json, "blocked_share", mr_rate_per_second (&life->blocked) / 1000);
     mr_jsonwriter_u64 (json, "callback_failures", life->counters.callback_failures);
     mr_jsonwriter_text (json, "waiting", life->counters.waiting);
     mr_jsonwriter_text (json, "failing", life->counters.failing);

@@ -70,7 +70,7 @@ read_labels (const json_t *labels, mr_series_t *series, const reader_t *reader)
         if (json_is_string (value)) {
             failed |= json_object_set (texts, name, value) != 0;
         } else {
-            char *text = json_dumps (value, JSON_ENCODE_ANY);
+            char *text = json_dumps (value, JSON_ENCODE_ANY | JSON_REAL_PRECISION (15));
             failed |= text == NULL || json_object_set_new (texts, name, json_string (text)) != 0;
             free (text);
         }

@@ -32,7 +32,7 @@ mr_event_encode (const mr_event_t *event, mr_buffer_t *out)
     switch (event->kind) {
     case MR_EVENT_SUCCESS:
         MR_ASSERT (isfinite (event->duration_ms) && event->duration_ms >= 0);
-        mr_jsonwriter_double (&json, "duration", event->duration_ms);
+        mr_jsonwriter_figure (&json, "duration", event->duration_ms);
         break;
     case MR_EVENT_ERROR:
         mr_jsonwriter_text (&json, "error_type", event->error_type);

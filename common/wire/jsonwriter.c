@@ -4,6 +4,7 @@
 #include "common/wire/jsontext.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -144,6 +145,12 @@ mr_jsonwriter_double (mr_jsonwriter_t *self, const char *key, double value)
     if (self->status == MR_OK) {
         self->status = mr_jsontext_number (self->out, value);
     }
+}
+
+void
+mr_jsonwriter_figure (mr_jsonwriter_t *self, const char *key, double value)
+{
+    mr_jsonwriter_double (self, key, fabs (value) < 1e9 ? round (value * 1e6) / 1e6 : value);
 }
 
 void

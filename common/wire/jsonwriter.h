@@ -46,6 +46,8 @@ void mr_jsonwriter_time (mr_jsonwriter_t *self, const char *key, int64_t wall_ns
 void mr_jsonwriter_u64 (mr_jsonwriter_t *self, const char *key, uint64_t value);
 void mr_jsonwriter_i64 (mr_jsonwriter_t *self, const char *key, int64_t value);
 void mr_jsonwriter_double (mr_jsonwriter_t *self, const char *key, double value);
+/* A measured figure (milliseconds, rates): at most six decimals. */
+void mr_jsonwriter_figure (mr_jsonwriter_t *self, const char *key, double value);
 void mr_jsonwriter_bool (mr_jsonwriter_t *self, const char *key, bool value);
 void mr_jsonwriter_null (mr_jsonwriter_t *self, const char *key);
 /* JSON text that is already encoded. */

@@ -13,9 +13,8 @@
 #include <zmq.h>
 
 enum {
-    SETTLE_BATCHES = 64,      /* between two notes of the watermark, under load */
-    RETRY_MS = 200,           /* between two tries of a journal that takes nothing */
-    DEAD_SAMPLE_BYTES = 1024, /* of a record that is too long */
+    SETTLE_BATCHES = 64, /* between two notes of the watermark, under load */
+    RETRY_MS = 200,      /* between two tries of a journal that takes nothing */
 };
 
 mr_status_t
@@ -310,7 +309,7 @@ mr_intake_too_long (mr_intake_t *self, const char *start, size_t bytes, size_t t
         .rule = mr_dead_text ("max_record"),
         .message = mr_dead_text (message),
         .record = start,
-        .record_bytes = (uint32_t)(bytes < DEAD_SAMPLE_BYTES ? bytes : DEAD_SAMPLE_BYTES),
+        .record_bytes = (uint32_t)(bytes < MR_INTAKE_SAMPLE_BYTES ? bytes : MR_INTAKE_SAMPLE_BYTES),
         .original_bytes = total_bytes < UINT32_MAX ? (uint32_t)total_bytes : UINT32_MAX,
     };
     note_first (self);

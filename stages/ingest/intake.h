@@ -18,6 +18,8 @@
 
 typedef struct mr_intake mr_intake_t;
 
+enum { MR_INTAKE_SAMPLE_BYTES = 1024 }; /* kept of a record that is too long */
+
 /* A source of records, as the intake sees it. */
 typedef struct mr_source {
     /* Watch for what comes in, or not for now. */
@@ -50,7 +52,8 @@ bool mr_intake_ready (mr_intake_t *self);
  * stopping, mr_intake_request_fits. */
 void mr_intake_record (mr_intake_t *self, const char *record, size_t bytes);
 
-/* Hand in the start of a record that is too long; total_bytes: as far as known. */
+/* Hand in the start of a record that is too long, as the intake keeps at most
+ * MR_INTAKE_SAMPLE_BYTES of it. */
 void mr_intake_too_long (mr_intake_t *self, const char *start, size_t bytes, size_t total_bytes);
 
 /* Whether a request of so many records and bytes can go into one batch at all. */

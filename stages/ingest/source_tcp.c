@@ -25,8 +25,10 @@ typedef struct connection {
     size_t used;
     size_t taken; /* of used */
     size_t capacity;
-    size_t skipped; /* bytes of a line that is too long, dropped so far; 0: none */
-    bool ended;     /* the peer sends no more */
+    size_t skipped;  /* bytes of a line that is too long, dropped so far; 0: none */
+    bool skipped_cr; /* the last of them was a carriage return */
+    char sample[MR_INTAKE_SAMPLE_BYTES]; /* its first bytes */
+    bool ended;                          /* the peer sends no more */
 } connection_t;
 
 struct tcp {
@@ -58,6 +60,27 @@ close_connection (connection_t *connection)
     }
 }
 
+/* Drop bytes of a line that is too long. */
+static void
+skip (connection_t *connection, const char *data, size_t bytes)
+{
+    if (bytes > 0) {
+        connection->skipped += bytes;
+        connection->skipped_cr = data[bytes - 1] == '\r';
+    }
+}
+
+/* The line that is too long ends here, and its length is known. */
+static void
+end_skipped (connection_t *connection)
+{
+    size_t total = connection->skipped - connection->skipped_cr;
+    size_t kept = total < MR_INTAKE_SAMPLE_BYTES ? total : MR_INTAKE_SAMPLE_BYTES;
+    mr_intake_too_long (connection->owner->intake, connection->sample, kept, total);
+    connection->skipped = 0;
+    connection->skipped_cr = false;
+}
+
 /* Take whole lines out of the buffer. false: the intake takes no more now. */
 static bool
 take_lines (connection_t *connection)
@@ -75,7 +98,8 @@ take_lines (connection_t *connection)
         }
         size_t bytes = (size_t)(end - line) + 1;
         if (connection->skipped > 0) {
-            connection->skipped = 0; /* the end of a line whose start was a dead letter */
+            skip (connection, line, bytes - 1);
+            end_skipped (connection);
         } else {
             mr_intake_record (intake, line, bytes);
         }
@@ -96,7 +120,7 @@ make_room (connection_t *connection)
     connection->used = left;
     connection->taken = 0;
     if (connection->skipped > 0) { /* nothing of this line is wanted any more */
-        connection->skipped += left;
+        skip (connection, connection->buffer, left);
         connection->used = 0;
         return true;
     }
@@ -113,8 +137,9 @@ make_room (connection_t *connection)
         connection->capacity = capacity;
         return true;
     }
-    mr_intake_too_long (connection->owner->intake, connection->buffer, left, left);
-    connection->skipped = left;
+    memcpy (connection->sample, connection->buffer,
+            left < sizeof connection->sample ? left : sizeof connection->sample);
+    skip (connection, connection->buffer, left);
     connection->used = 0;
     return true;
 }
@@ -124,7 +149,10 @@ static void
 finish (connection_t *connection)
 {
     size_t left = connection->used - connection->taken;
-    if (left > 0 && connection->skipped == 0) {
+    if (connection->skipped > 0) {
+        skip (connection, connection->buffer + connection->taken, left);
+        end_skipped (connection);
+    } else if (left > 0) {
         mr_intake_record (connection->owner->intake, connection->buffer + connection->taken, left);
     }
     close_connection (connection);
@@ -249,7 +277,11 @@ stop (void *arg)
         size_t left = connection->used - connection->taken;
         for (char *end; left > 0 && (end = memchr (line, '\n', left)) != NULL;) {
             size_t bytes = (size_t)(end - line) + 1;
-            if (connection->skipped == 0 && mr_intake_request_fits (self->intake, 1, bytes)) {
+            bool fits = mr_intake_request_fits (self->intake, 1, bytes);
+            if (fits && connection->skipped > 0) {
+                skip (connection, line, bytes - 1);
+                end_skipped (connection);
+            } else if (fits) {
                 mr_intake_record (self->intake, line, bytes);
             }
             connection->skipped = 0;

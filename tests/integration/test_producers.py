@@ -215,17 +215,20 @@ def test_records_that_are_too_long_become_dead_letters_and_the_stream_goes_on(ma
     chain.push([b'{"n":1}', long, b'{"n":2}', b"z" * 65537])
     chain.wait_lines(2)
     with Tcp(port) as stream:
-        stream.sendall(b'{"n":3}\n' + long + b'\n{"n":4}\r\n\n \n' + long + b'\n{"n":5}')
+        stream.sendall(b'{"n":3}\n' + long + b'\n{"n":4}\r\n\n \n' + long + b'\r\n{"n":5}\n' + long)
     assert_exactly_once(chain.wait_lines(5), 5)
-    dead = wait_for(lambda: len(chain.dead()) == 4 and chain.dead(), "four dead letters")
+    dead = wait_for(lambda: len(chain.dead()) == 5 and chain.dead(), "five dead letters")
     assert {row["error_type"] for row in dead} == {"record_too_long"}
     assert {row["stage"] for row in dead} == {"ingest"}
     assert [row["record"] for row in dead] == [long[:1024].decode(), "z" * 1024,
-                                               long[:1024].decode(), long[:1024].decode()]
-    assert [row["original_bytes"] for row in dead[:2]] == [len(long), 65537]
-    assert chain.settled()["dead"] == 4
+                                               *[long[:1024].decode()] * 3]
+    sizes = [len(long), 65537, len(long), len(long), len(long)]
+    assert [row["original_bytes"] for row in dead] == sizes
+    for row, size in zip(dead, sizes):
+        assert row["message"].startswith(f"{size} bytes, more than")
+    assert chain.settled()["dead"] == 5
     errors = chain.counters("ingest.0")["operations"]["receive"]["error_types"]
-    assert errors == {"record_too_long": 4}
+    assert errors == {"record_too_long": 5}
 
 
 def test_a_burst_over_tcp_is_taken_though_the_stream_stays_open(make):

@@ -193,6 +193,36 @@ static const char everything[] =
     "\"i64\":-9223372036854775808,\"double\":0.5,\"yes\":true,\"no\":false,\"null\":null,"
     "\"list\":[1,{},[2]],\"empty\":[],\"base64\":\"//4=\"}";
 
+START_TEST (test_figures_have_no_more_digits_than_they_are_worth)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } figures[] = {
+        {0.1 + 0.2, "0.3"},
+        {0.10000000000000001, "0.1"},
+        {1.0 / 3, "0.333333"},
+        {2e-7, "0"},
+        {-1.0000005, "-1.000001"},
+        {123456.789, "123456.789"},
+        {1e12 + 0.5, "1000000000000.5"},
+        {0, "0"},
+    };
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        mr_buffer_t out;
+        mr_jsonwriter_t json;
+        mr_buffer_init (&out, 256);
+        mr_jsonwriter_init (&json, &out);
+        mr_jsonwriter_figure (&json, NULL, figures[i].value);
+        ck_assert_int_eq (mr_jsonwriter_finish (&json), MR_OK);
+        ck_assert_msg (out.size == strlen (figures[i].text) &&
+                           memcmp (out.data, figures[i].text, out.size) == 0,
+                       "%s: %.*s", figures[i].text, (int)out.size, out.data);
+        mr_buffer_release (&out);
+    }
+}
+END_TEST
+
 START_TEST (test_a_writer_puts_commas_where_they_belong)
 {
     mr_buffer_t out;
@@ -261,6 +291,7 @@ main (void)
         test_what_is_not_finite_is_null,
         test_valid_utf8_follows_rfc_3629,
         test_a_full_buffer_is_left_as_it_was,
+        test_figures_have_no_more_digits_than_they_are_worth,
         test_a_writer_puts_commas_where_they_belong,
         test_a_writer_without_room_takes_everything_back,
         test_base64_is_that_of_rfc_4648,
