@@ -225,8 +225,9 @@ def try_point(stage, point, fsync=False):
 @pytest.fixture(scope="module", name="results")
 def all_results(request):
     """(stage, point) -> the future of its run, for those asked for."""
-    asked = [tuple(item.callspec.params[key] for key in ("stage", "point"))
-             for item in request.session.items if hasattr(item, "callspec")]
+    asked = [(item.callspec.params["stage"], item.callspec.params["point"])
+             for item in request.session.items
+             if hasattr(item, "callspec") and "stage" in item.callspec.params]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         yield {at: pool.submit(functools.partial(try_point, *at)) for at in asked if at in TRIED}
         pool.shutdown(cancel_futures=True)
