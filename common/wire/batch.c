@@ -259,7 +259,8 @@ mr_batch_encode (const mr_batch_t *batch, void *frame)
     size_t records_end = MR_BATCH_HEADER_BYTES + (size_t)batch->records_bytes;
     size_t offsets_end = offsets_at + 4 * ((size_t)batch->count + 1);
 
-    if (batch->records_bytes > 0) {
+    bool in_place = (const char *)frame + MR_BATCH_HEADER_BYTES == batch->records;
+    if (batch->records_bytes > 0 && !in_place) {
         memcpy (base + MR_BATCH_HEADER_BYTES, batch->records, batch->records_bytes);
     }
     memset (base + records_end, 0, offsets_at - records_end);

@@ -69,8 +69,9 @@ MR_CHECK mr_status_t mr_batch_decode (const void *frame, size_t bytes, mr_batch_
 /* Whole size of the frame that mr_batch_encode will write; 0 when it would pass a limit. */
 size_t mr_batch_encoded_bytes (const mr_batch_t *batch);
 
-/* Write the frame. frame: 8-byte aligned, mr_batch_encoded_bytes (batch) long. The batch must be
- * consistent (count + filtered + dead == received, offsets rising): our own bug otherwise. */
+/* Write the frame. frame: 8-byte aligned, mr_batch_encoded_bytes (batch) long; records that stand
+ * in it where they belong, MR_BATCH_HEADER_BYTES behind its start, are not copied. The batch must
+ * be consistent (count + filtered + dead == received, offsets rising): our own bug otherwise. */
 void mr_batch_encode (const mr_batch_t *batch, void *frame);
 
 /* Change attempt and generation in an encoded frame and renew its checksum, for a replay. */

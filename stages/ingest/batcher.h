@@ -1,5 +1,6 @@
-/* batcher: records come in one by one and leave as batches. Memory is bounded by the limits given;
- * nothing is allocated for a record once the buffers have grown. Not thread safe. */
+/* batcher: records come in one by one and leave as batches. They are put where they belong in the
+ * batch's frame, so that they are copied once. Memory is bounded by the limits given; nothing is
+ * allocated for a record once the buffers have grown. Not thread safe. */
 #ifndef MR_STAGES_INGEST_BATCHER_H
 #define MR_STAGES_INGEST_BATCHER_H
 
@@ -34,5 +35,12 @@ bool mr_batcher_full (const mr_batcher_t *self);
 /* The present contents as a batch without identity and time; valid until the next add or clear. */
 void mr_batcher_batch (mr_batcher_t *self, mr_batch_t *ret_batch);
 void mr_batcher_clear (mr_batcher_t *self);
+
+/* Encode that batch, whose identity and times are set now. The contents stay until taken or
+ * cleared; ret_frame is valid until then. MR_SYSTEM: no memory. */
+MR_CHECK mr_status_t mr_batcher_encode (mr_batcher_t *self, mr_batch_t *batch,
+                                        const void **ret_frame, size_t *ret_bytes);
+/* Hand the encoded frame over, to be freed with free, and begin the next batch. */
+void *mr_batcher_take (mr_batcher_t *self);
 
 #endif

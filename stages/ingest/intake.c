@@ -56,11 +56,11 @@ report_sealed (mr_intake_t *self, uint32_t received)
 }
 
 static mr_status_t
-write_journal (mr_intake_t *self, const mr_batch_t *batch, zmq_msg_t *msg, mr_error_t *err)
+write_journal (mr_intake_t *self, const mr_batch_t *batch, const void *frame, size_t bytes,
+               mr_error_t *err)
 {
     int64_t began_ns = mr_clock_mono_ns ();
-    mr_journal_entry_t entry = {
-        .frame = zmq_msg_data (msg), .frame_bytes = zmq_msg_size (msg), .batch = batch};
+    mr_journal_entry_t entry = {.frame = frame, .frame_bytes = bytes, .batch = batch};
     entry.trailer = mr_producers_changes (self->memory.producers, &entry.trailer_bytes);
     mr_status_t status = mr_journal_append (self->journal, &entry, err);
     if (status == MR_OK) {
@@ -93,6 +93,20 @@ set_full (mr_intake_t *self, bool full, const char *why)
     }
 }
 
+static void
+no_memory (void)
+{
+    mr_log_error ("no memory to take a record in");
+    abort (); /* an input that cannot be answered would lose it silently */
+}
+
+static void
+free_frame (void *frame, void *hint)
+{
+    (void)hint;
+    free (frame);
+}
+
 /* Journal first, then the window, then the acknowledgement, then the push (rule 4). The batch stays
  * in the batcher until the journal has it. false: it takes nothing now. */
 static bool
@@ -106,23 +120,22 @@ seal (mr_intake_t *self)
     batch.attempt = 1;
     batch.origin = (uint16_t)mr_stage_slot (self->stage);
     batch.created_ns = self->first_wall_ns;
-    size_t bytes = mr_batch_encoded_bytes (&batch);
-    MR_ASSERT (bytes != 0);
-    zmq_msg_t msg;
-    if (zmq_msg_init_size (&msg, bytes) != 0) {
-        mr_log_error ("no memory for a batch of %zu bytes", bytes);
-        abort (); /* nothing of it was acknowledged yet */
+    const void *frame;
+    size_t bytes;
+    if (mr_batcher_encode (self->batcher, &batch, &frame, &bytes) != MR_OK) {
+        no_memory (); /* nothing of it was acknowledged yet */
     }
-    mr_batch_encode (&batch, zmq_msg_data (&msg));
     mr_error_t err;
-    if (write_journal (self, &batch, &msg, &err) != MR_OK) {
-        zmq_msg_close (&msg);
+    if (write_journal (self, &batch, frame, bytes, &err) != MR_OK) {
         set_full (self, true, err.text);
         return false;
     }
     set_full (self, false, "");
     mr_producers_clear_changes (self->memory.producers);
-    mr_batcher_clear (self->batcher);
+    zmq_msg_t msg;
+    if (zmq_msg_init_data (&msg, mr_batcher_take (self->batcher), bytes, free_frame, NULL) != 0) {
+        no_memory (); /* the next life finds it in the journal */
+    }
     mr_sender_add (self->sender, batch.seq, &msg);
     for (int i = 0; i < self->source_count; i++) {
         if (self->sources[i].taken != NULL) {
@@ -263,13 +276,6 @@ note_first (mr_intake_t *self)
         self->first_mono_ns = mr_clock_mono_ns ();
         self->first_wall_ns = mr_clock_wall_ns ();
     }
-}
-
-static void
-no_memory (void)
-{
-    mr_log_error ("no memory to take a record in");
-    abort (); /* an input that cannot be answered would lose it silently */
 }
 
 void

@@ -188,6 +188,50 @@ START_TEST (test_the_fullest_batch_is_still_one_frame)
 }
 END_TEST
 
+/* Encode what the batcher holds, read it again, and compare it with lines. Returns its size. */
+static size_t
+assert_encodes (mr_batcher_t *batcher, const char *lines, uint32_t dead)
+{
+    mr_batch_t batch;
+    mr_batcher_batch (batcher, &batch);
+    batch.seq = 7;
+    const void *frame = NULL;
+    size_t bytes = 0;
+    ck_assert_int_eq (mr_batcher_encode (batcher, &batch, &frame, &bytes), MR_OK);
+    mr_batch_t decoded;
+    mr_error_t err;
+    ck_assert_int_eq (mr_batch_decode (frame, bytes, &decoded, &err), MR_OK);
+    ck_assert_uint_eq (decoded.seq, 7);
+    ck_assert_uint_eq (decoded.dead, dead);
+    ck_assert_uint_eq (decoded.records_bytes, strlen (lines));
+    ck_assert_int_eq (memcmp (decoded.records, lines, strlen (lines)), 0);
+    return bytes;
+}
+
+START_TEST (test_a_batch_that_is_encoded_and_not_taken_goes_on)
+{
+    mr_batcher_t *batcher = new_batcher (10, 1000);
+    add (batcher, "one");
+    assert_encodes (batcher, "one\n", 0);
+    add (batcher, "twelve"); /* the journal was full: the next try has more in it */
+    add_dead (batcher, "long");
+    size_t bytes = assert_encodes (batcher, "one\ntwelve\n", 1);
+    void *frame = mr_batcher_take (batcher);
+    ck_assert_uint_eq (mr_batcher_count (batcher), 0);
+    add (batcher, "next");
+    assert_encodes (batcher, "next\n", 0);
+    mr_batch_t decoded;
+    mr_error_t err;
+    ck_assert_int_eq (mr_batch_decode (frame, bytes, &decoded, &err), MR_OK);
+    ck_assert_uint_eq (decoded.count, 2);
+    free (frame);
+    mr_batcher_clear (batcher);
+    add_dead (batcher, "long");
+    assert_encodes (batcher, "", 1);
+    mr_batcher_destroy (&batcher);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -198,6 +242,7 @@ main (void)
         test_a_batch_is_full_at_its_records_bytes_or_dead_letters,
         test_what_fits_is_bounded_by_records_and_bytes,
         test_the_fullest_batch_is_still_one_frame,
+        test_a_batch_that_is_encoded_and_not_taken_goes_on,
         NULL,
     };
     return mr_suite_run ("batcher", tests);
