@@ -178,7 +178,7 @@ follow (logs_t *logs, const mr_plan_t *plan)
         (void)poll (NULL, 0, STEP_MS);
         (void)find_logs (logs, plan, UINT64_MAX);
         for (int i = 0; i < logs->count; i++) {
-            (void)mr_lines_replaced (logs->list[i].lines);
+            (void)mr_lines_change (logs->list[i].lines);
         }
         print_all (logs);
     }

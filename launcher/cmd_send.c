@@ -135,6 +135,7 @@ mr_cmd_send (mr_cli_t *cli)
         .endpoint = endpoint,
         .producer = cli->set[MR_CLI_PRODUCER] ? cli->values[MR_CLI_PRODUCER] : NULL,
         .loop = cli->set[MR_CLI_LOOP],
+        .follow = cli->set[MR_CLI_FOLLOW],
         .rate = cli->rate,
         .timeout_ms = cli->timeout_ms,
         .connect_ms = cli->timeout_ms > 0       ? cli->timeout_ms

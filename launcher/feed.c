@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/runtime/sockets.h"
+#include "launcher/feed_name.h"
 #include "launcher/sender.h"
 
 #include <errno.h>
@@ -29,9 +30,7 @@ typedef struct feed {
     void *socket;
     void *watch;
     mr_sender_t *sender;
-    char base[MR_LINES_NAME_BYTES];
-    char name[MR_LINES_NAME_BYTES];
-    unsigned renamed;
+    mr_feed_name_t name;
     bool asking;   /* the request for `last` is under way */
     bool known;    /* its answer is here */
     uint64_t skip; /* records of the file that are acknowledged already */
@@ -87,7 +86,7 @@ static bool
 send_request (feed_t *self, uint64_t number, const mr_frame_t *records, size_t count)
 {
     char id[MR_PRODUCER_ID_MAX_BYTES + 1];
-    if (mr_producer_id_format (self->name, number, id, NULL) != MR_OK) {
+    if (mr_producer_id_format (self->name.text, number, id, NULL) != MR_OK) {
         return false;
     }
     if (zmq_send (self->socket, id, strlen (id), ZMQ_DONTWAIT | (count > 0 ? ZMQ_SNDMORE : 0)) <
@@ -121,37 +120,6 @@ on_connection (feed_t *self, int64_t now_ns)
     }
 }
 
-/* ---- names ---- */
-
-/* Ingest has lost the numbers (its journal is gone): what is acknowledged stays so, and the rest
- * goes under a name that it does not know. */
-static void
-rename_feed (feed_t *self)
-{
-    fprintf (stderr, "%s has forgotten what it took; going on behind what it acknowledged\n",
-             self->options->endpoint);
-    self->renamed++;
-    snprintf (self->name, sizeof self->name, "%.50s~%u", self->base, self->renamed);
-    mr_sender_rename (self->sender);
-}
-
-/* The name of what is read now. MR_AGAIN: not known yet. */
-static mr_status_t
-take_name (feed_t *self, mr_error_t *err)
-{
-    if (self->options->producer != NULL) {
-        snprintf (self->base, sizeof self->base, "%s", self->options->producer);
-    } else {
-        mr_status_t status = mr_lines_name (self->lines, self->base);
-        if (status != MR_OK) {
-            return status;
-        }
-    }
-    snprintf (self->name, sizeof self->name, "%s", self->base);
-    char id[MR_PRODUCER_ID_MAX_BYTES + 1];
-    return mr_producer_id_format (self->name, 0, id, err);
-}
-
 /* ---- answers ---- */
 
 static mr_status_t
@@ -161,8 +129,11 @@ begin_after (feed_t *self, uint64_t last, mr_error_t *err)
     if (self->known) {
         return MR_OK;
     }
+    if (mr_feed_name_ask_on (&self->name, &last)) {
+        return MR_OK;
+    }
     self->known = true;
-    self->skip = last;
+    self->skip = self->name.fresh ? 0 : last;
     mr_sender_destroy (&self->sender);
     self->sender = mr_sender_new (last);
     return self->sender != NULL ? MR_OK : mr_error_errno (err, "sender");
@@ -178,8 +149,8 @@ take_answer (feed_t *self, const mr_frame_t *frames, size_t count, mr_error_t *e
         mr_error_prefix (err, "%s", self->options->endpoint);
         return MR_INVALID;
     }
-    if (!id.numbered || id.name_bytes != strlen (self->name) ||
-        memcmp (id.name, self->name, id.name_bytes) != 0) {
+    if (!id.numbered || id.name_bytes != strlen (self->name.text) ||
+        memcmp (id.name, self->name.text, id.name_bytes) != 0) {
         return MR_OK; /* to a former name */
     }
     self->heard_ns = mr_clock_mono_ns ();
@@ -203,7 +174,10 @@ take_answer (feed_t *self, const mr_frame_t *frames, size_t count, mr_error_t *e
         }
         break;
     case MR_SENDER_FORGOTTEN:
-        rename_feed (self);
+        fprintf (stderr, "%s has forgotten what it took; going on behind what it acknowledged\n",
+                 self->options->endpoint);
+        mr_feed_name_renew (&self->name);
+        mr_sender_rename (self->sender);
         break;
     }
     return MR_OK;
@@ -375,6 +349,7 @@ update_counts (feed_t *self, int64_t now_ns)
     self->counts->refused = self->before.refused + mr_sender_refused (self->sender);
     if (now_ns - self->ticked_ns >= STEP_MS * MR_NS_PER_MS) {
         self->ticked_ns = now_ns;
+        mr_lines_look (self->lines);
         if (!self->watcher.tick (self->watcher.arg, self->counts, self->lines)) {
             self->stopping = true;
             self->ended = true;
@@ -411,6 +386,21 @@ step (feed_t *self, mr_error_t *err)
     return status;
 }
 
+/* Followed, and it has fewer lines than were acknowledged of it: it was truncated while nobody
+ * looked, and what is there now was not sent. */
+static bool
+is_shorter (feed_t *self)
+{
+    if (!self->options->follow || self->skip == 0 || self->options->producer != NULL ||
+        mr_lines_offset (self->lines) < mr_lines_size (self->lines)) {
+        return false;
+    }
+    fprintf (stderr, "it has %" PRIu64 " lines fewer than were acknowledged: it was truncated\n",
+             self->skip);
+    mr_lines_rewind (self->lines);
+    return true;
+}
+
 /* Until all of the present file is acknowledged. */
 static mr_status_t
 run (feed_t *self, mr_error_t *err)
@@ -427,7 +417,8 @@ run (feed_t *self, mr_error_t *err)
         if ((self->ended && idle) || (self->stopping && !self->known)) {
             return MR_OK;
         }
-        if (idle && self->line == NULL && mr_lines_replaced (self->lines)) {
+        if (idle && self->line == NULL &&
+            (mr_lines_change (self->lines) != MR_LINES_SAME || is_shorter (self))) {
             return MR_CLOSED;
         }
         if (is_late (self, now_ns, err)) {
@@ -442,11 +433,12 @@ static mr_status_t
 wait_for_name (feed_t *self, mr_error_t *err)
 {
     mr_status_t status;
-    while ((status = take_name (self, err)) == MR_AGAIN) {
+    while ((status = mr_feed_name_take (&self->name, self->lines, self->options->producer, err)) ==
+           MR_AGAIN) {
         if (!self->watcher.tick (self->watcher.arg, self->counts, self->lines)) {
             return MR_CLOSED;
         }
-        (void)mr_lines_replaced (self->lines);
+        (void)mr_lines_change (self->lines);
         (void)zmq_poll (NULL, 0, STEP_MS);
     }
     return status;

@@ -13,6 +13,7 @@ typedef struct mr_feed_options {
     const char *endpoint;
     const char *producer; /* NULL: made from the file */
     bool loop;            /* begin again at the end */
+    bool follow;          /* as the lines were opened */
     double rate;          /* records/s; 0: as fast as it goes */
     uint64_t max_record;  /* longer lines are refused here; 0: no limit known */
     int64_t timeout_ms;   /* without an answer while some are due; 0: while connected, wait */

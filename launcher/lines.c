@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 1 << 18, FIRST_LINE_BYTES = 1024 };
+enum { READ_BYTES = 1 << 18, FIRST_LINE_BYTES = 1024, NEXT_MAX = 64 };
 
 struct mr_lines {
     char *path;
@@ -21,10 +21,13 @@ struct mr_lines {
     bool is_file; /* a regular file */
     int fd;
     mr_buffer_t buffer;
-    size_t start;   /* of what has not been handed out */
-    size_t scanned; /* no newline between start and here */
-    int64_t offset; /* of the file, where `start` is */
-    bool end;       /* read returned 0 */
+    size_t start;       /* of what has not been handed out */
+    size_t scanned;     /* no newline between start and here */
+    int64_t offset;     /* of the file, where `start` is */
+    bool end;           /* read returned 0 */
+    bool last;          /* nothing more is written to this file: what has no newline is a line */
+    int next[NEXT_MAX]; /* files that took its place, in order; open */
+    unsigned next_count;
     struct stat status;
 };
 
@@ -67,6 +70,9 @@ mr_lines_close (mr_lines_t **self_p)
     mr_lines_t *self = *self_p;
     if (self != NULL) {
         close (self->fd);
+        for (unsigned i = 0; i < self->next_count; i++) {
+            close (self->next[i]);
+        }
         mr_buffer_release (&self->buffer);
         free (self->path);
         free (self);
@@ -139,7 +145,7 @@ mr_lines_next (mr_lines_t *self, const char **ret_line, size_t *ret_bytes, mr_er
             return status;
         }
     }
-    if (self->follow && self->is_file) {
+    if (self->follow && self->is_file && !(self->last && self->buffer.size > self->start)) {
         return MR_AGAIN;
     }
     if (self->buffer.size > self->start) {
@@ -189,32 +195,69 @@ mr_lines_name (mr_lines_t *self, char *ret_name)
     return MR_OK;
 }
 
-bool
-mr_lines_replaced (mr_lines_t *self)
+static bool
+is_same (const struct stat *a, const struct stat *b)
 {
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+void
+mr_lines_look (mr_lines_t *self)
+{
+    struct stat newest;
     struct stat now;
-    struct stat here;
-    if (!self->follow || !self->is_file || fstat (self->fd, &here) != 0) {
-        return false;
+    int fd = self->next_count > 0 ? self->next[self->next_count - 1] : self->fd;
+    if (!self->follow || !self->is_file || self->next_count == NEXT_MAX ||
+        fstat (fd, &newest) != 0 || stat (self->path, &now) != 0 || !S_ISREG (now.st_mode) ||
+        is_same (&now, &newest)) {
+        return;
     }
+    fd = open (self->path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        self->next[self->next_count++] = fd;
+    }
+}
+
+static void
+take_next (mr_lines_t *self)
+{
+    close (self->fd);
+    self->fd = self->next[0];
+    self->next_count--;
+    memmove (self->next, self->next + 1, self->next_count * sizeof *self->next);
+    (void)fstat (self->fd, &self->status);
+    self->last = false;
+    mr_lines_rewind (self);
+}
+
+mr_lines_change_t
+mr_lines_change (mr_lines_t *self)
+{
+    struct stat here;
+    struct stat next;
+    if (!self->follow || !self->is_file) {
+        return MR_LINES_SAME;
+    }
+    mr_lines_look (self);
+    bool begun = self->next_count > 1 ||
+                 (self->next_count == 1 && fstat (self->next[0], &next) == 0 && next.st_size > 0);
     int64_t read_to = self->offset + (int64_t)(self->buffer.size - self->start);
+    if (fstat (self->fd, &here) != 0 || here.st_size > read_to) { /* asked last: it grew */
+        return MR_LINES_SAME;
+    }
     if (here.st_size < read_to) {
         mr_lines_rewind (self);
-        return true;
+        return MR_LINES_TRUNCATED;
     }
-    if (here.st_size > read_to || stat (self->path, &now) != 0 || !S_ISREG (now.st_mode) ||
-        (now.st_ino == here.st_ino && now.st_dev == here.st_dev)) {
-        return false;
+    if (!begun) {
+        return MR_LINES_SAME;
     }
-    int fd = open (self->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
+    if (self->buffer.size > self->start && !self->last) {
+        self->last = true;
+        return MR_LINES_SAME;
     }
-    close (self->fd);
-    self->fd = fd;
-    (void)fstat (fd, &self->status);
-    mr_lines_rewind (self);
-    return true;
+    take_next (self);
+    return MR_LINES_OTHER;
 }
 
 int64_t

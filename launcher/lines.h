@@ -37,9 +37,20 @@ int mr_lines_fd (const mr_lines_t *self);
  * MR_AGAIN: there is no first line yet. ret_name: MR_LINES_NAME_BYTES. */
 MR_CHECK mr_status_t mr_lines_name (mr_lines_t *self, char *ret_name);
 
-/* Follow: another file has taken the place of this one, or it was truncated, and all of this one
- * has been read; open what is there now. True: it is another one now, with another name. */
-bool mr_lines_replaced (mr_lines_t *self);
+/* Follow: note a file that has taken the place of this one. Often enough, whatever else waits, so
+ * that none is missed which is replaced itself before it is read. */
+void mr_lines_look (mr_lines_t *self);
+
+typedef enum mr_lines_change {
+    MR_LINES_SAME,
+    MR_LINES_OTHER,     /* the next file is open now */
+    MR_LINES_TRUNCATED, /* it begins anew */
+} mr_lines_change_t;
+
+/* Follow: once all of this file has been read, go on to the next one, or to its new beginning. The
+ * next one counts only when there is something in it: until then its writer may still be at this
+ * one. A last line without newline becomes a line then. */
+mr_lines_change_t mr_lines_change (mr_lines_t *self);
 
 /* How far reading has got, and the size of the file; 0 when unknown. */
 int64_t mr_lines_offset (const mr_lines_t *self);

@@ -113,6 +113,79 @@ def test_follow_sees_growth_rename_and_truncation(chain):
     wait_exported(chain, range(35))
 
 
+def append(chain, text, name="in.jsonl"):
+    path = os.path.join(chain.folder, name)
+    with open(path, "a", encoding="utf-8") as out:
+        out.write(text)
+    return path
+
+
+def lines_of(numbers):
+    return "".join(f'{{"n":{n}}}\n' for n in numbers)
+
+
+def test_follow_reads_a_renamed_file_to_its_end(chain):
+    """Its writer goes on there until the new file has something; a last line without newline is
+    a line then; and of two rotations while producers wait none is missed."""
+    path = append(chain, lines_of(range(10)))
+    sender = chain.start("send", path, "--follow")
+    wait_for(lambda: len(exported(chain)) == 10, "the first lines")
+    os.rename(path, path + ".1")
+    append(chain, "")
+    append(chain, lines_of(range(10, 15)) + '{"n":15}', "in.jsonl.1")
+    wait_for(lambda: len(exported(chain)) == 15, "what was written to it under its new name")
+    append(chain, lines_of(range(16, 20)))
+    wait_for(lambda: len(exported(chain)) == 20, "the new file")
+    ingest = chain.pids()["ingest.0"]
+    os.kill(ingest, signal.SIGSTOP)
+    append(chain, lines_of(range(20, 25)))
+    for first in (25, 30):
+        seen = os.stat(path).st_ino
+        os.rename(path, f"{path}.{first}")
+        append(chain, lines_of(range(first, first + 5)))
+        wait_for(lambda s=seen: holds(sender, path, s), "the sender has seen it")
+    os.kill(ingest, signal.SIGCONT)
+    wait_for(lambda: len(exported(chain)) == 35, "all of them")
+    sender.send_signal(signal.SIGINT)
+    assert "acknowledged 35" in sender.communicate(timeout=60)[0]
+    wait_exported(chain, range(35))
+
+
+def holds(sender, path, other_than):
+    """Whether the process has the file open that is at the path, another one than before."""
+    here = os.stat(path)
+    folder = f"/proc/{sender.pid}/fd"
+    opened = {os.stat(f"{folder}/{fd}").st_ino for fd in os.listdir(folder)
+              if os.path.exists(f"{folder}/{fd}")}
+    return here.st_ino != other_than and here.st_ino in opened
+
+
+def test_follow_knows_a_truncated_file_that_begins_with_the_same_line(chain):
+    """As a table with a header does; killed and started again at any time, also across it."""
+    path = append(chain, '{"n":0}\n' + lines_of(range(1, 10)))
+    sender = chain.start("send", path, "--follow")
+    wait_for(lambda: len(exported(chain)) == 10, "the first lines")
+    os.truncate(path, 0)
+    append(chain, '{"n":0}\n' + lines_of(range(11, 15)))
+    wait_for(lambda: len(exported(chain)) == 15, "after the truncation")
+    sender.kill()
+    sender.wait()
+    append(chain, lines_of(range(15, 20)))
+    sender = chain.start("send", path, "--follow")
+    wait_for(lambda: len(exported(chain)) == 20, "after a second start")
+    sender.kill()
+    sender.wait()
+    os.truncate(path, 0)
+    append(chain, '{"n":0}\n' + lines_of(range(21, 23)))
+    sender = chain.start("send", path, "--follow")
+    wait_for(lambda: len(exported(chain)) == 23, "truncated while nobody looked")
+    append(chain, lines_of(range(23, 30)))
+    wait_for(lambda: len(exported(chain)) == 30, "and written on")
+    sender.send_signal(signal.SIGINT)
+    assert "acknowledged 10" in sender.communicate(timeout=60)[0]
+    wait_exported(chain, sorted([*range(10), 0, *range(11, 20), 0, *range(21, 30)]))
+
+
 def test_restarts_and_scaling_under_load_lose_and_double_nothing(chain):
     path = write_lines(chain, range(60000))
     sender = chain.start("send", path, "--rate", "10000")
