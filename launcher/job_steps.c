@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "launcher/leaving.h"
+#include "launcher/leftover.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -282,6 +283,43 @@ shrink (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster, int64_t now_n
     return true;
 }
 
+/* Superfluous workers that died, perhaps with their launcher, are not known any more: their files
+ * are. One that lives was started by hand, and stays. */
+static void
+find_left (const mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster)
+{
+    char left[MR_LEFTOVER_BYTES];
+    int stage = mr_plan_find (plan, job->stage);
+    for (int slot = plan->stages[stage].workers; slot < MR_WORKER_MAX_SLOTS; slot++) {
+        mr_unit_t *unit = mr_roster_find (roster, job->stage, slot);
+        bool dead = unit == NULL || unit->policy.state == MR_POLICY_STOPPED;
+        if (dead && mr_leftover (plan, job->stage, slot, left)) {
+            unit = mr_roster_get (roster, job->stage, slot);
+            if (unit != NULL) {
+                unit->finishing = true;
+            }
+        }
+    }
+}
+
+bool
+mr_job_step_finish (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster, int64_t now_ns)
+{
+    if (!job->begun) {
+        job->begun = true;
+        find_left (job, plan, roster);
+    }
+    bool done = true;
+    int stage = mr_plan_find (plan, job->stage);
+    for (int slot = plan->stages[stage].workers; slot < MR_WORKER_MAX_SLOTS; slot++) {
+        mr_unit_t *unit = mr_roster_find (roster, job->stage, slot);
+        if (unit != NULL && unit->finishing && !mr_leaving_step (job, roster, unit, now_ns)) {
+            done = false;
+        }
+    }
+    return done;
+}
+
 /* Start missing workers, all at once. True: all are settled. */
 static bool
 grow (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster)
@@ -294,6 +332,7 @@ grow (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster)
             continue;
         }
         if (!job->issued) {
+            unit->finishing = false;
             mr_unit_event (unit, NULL, MR_POLICY_START);
         }
         settled = settled && (unit->policy.state == MR_POLICY_RUNNING ||

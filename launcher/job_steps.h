@@ -9,5 +9,6 @@ bool mr_job_step_up (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster);
 bool mr_job_step_down (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster, int64_t now_ns);
 bool mr_job_step_restart (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster);
 bool mr_job_step_scale (mr_job_t *job, mr_plan_t *plan, mr_roster_t *roster, int64_t now_ns);
+bool mr_job_step_finish (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster, int64_t now_ns);
 
 #endif

@@ -109,6 +109,8 @@ step (mr_jobs_t *self, mr_job_t *job, int64_t now_ns)
         return mr_job_step_down (job, self->plan, self->roster, now_ns);
     case MR_JOB_RESTART:
         return mr_job_step_restart (job, self->plan, self->roster);
+    case MR_JOB_FINISH:
+        return mr_job_step_finish (job, self->plan, self->roster, now_ns);
     case MR_JOB_SCALE:
         return mr_job_step_scale (job, self->plan, self->roster, now_ns);
     }

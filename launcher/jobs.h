@@ -17,11 +17,12 @@ typedef enum mr_job_kind {
     MR_JOB_DOWN,    /* the stages from the start of the chain to its end, then the monitor */
     MR_JOB_RESTART, /* one worker after another */
     MR_JOB_SCALE,   /* to `workers`; superfluous workers drain, the highest slot first */
+    MR_JOB_FINISH,  /* what superfluous workers left that died before they had finished */
 } mr_job_kind_t;
 
 typedef struct mr_job {
     mr_job_kind_t kind;
-    char stage[MR_WORKER_NAME_BYTES]; /* RESTART, SCALE; "monitor" may be restarted */
+    char stage[MR_WORKER_NAME_BYTES]; /* RESTART, SCALE, FINISH; "monitor" may be restarted */
     int slot;                         /* RESTART: -1 all */
     bool now;                         /* DOWN, RESTART: do not drain */
     bool strict;                      /* UP: end at the first stage that does not start */
@@ -35,7 +36,7 @@ typedef struct mr_job {
     int position;
     int before; /* SCALE: workers before it; RESTART: the unit's life before it */
     int64_t deadline_ns;
-    int64_t look_ns; /* SCALE: when to look again what the one that leaves waits for */
+    int64_t look_ns; /* SCALE, FINISH: when to look again what the one that leaves waits for */
     bool ended;      /* by DOWN, before it was done */
     int code;
     char text[MR_JOB_TEXT_BYTES]; /* what went wrong, or what had to be killed */

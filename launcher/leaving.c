@@ -35,7 +35,6 @@ static void
 go (mr_job_t *job, mr_unit_t *unit, int64_t now_ns)
 {
     mr_unit_event (unit, NULL, mr_leftover_may (unit->stage) ? MR_POLICY_LEAVE : MR_POLICY_STOP);
-    unit->finishing = false;
     job->look_ns = now_ns + FIRST_LOOK_MS * MR_NS_PER_MS;
 }
 

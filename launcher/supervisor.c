@@ -6,6 +6,7 @@
 #include "common/wire/jsonwriter.h"
 #include "launcher/args.h"
 #include "launcher/jobs.h"
+#include "launcher/leftover.h"
 #include "launcher/report.h"
 #include "launcher/requests.h"
 #include "launcher/scalefile.h"
@@ -35,6 +36,7 @@ typedef struct supervisor {
     int64_t scanned_ns;
     bool done;
     int exit_code;
+    int scale[MR_PLAN_MAX_STAGES]; /* workers, as the scale file has them */
 } supervisor_t;
 
 /* ---- telling ---- */
@@ -129,13 +131,24 @@ on_signal (void *arg, short revents)
     }
 }
 
+/* Once the chain is up. */
+static void
+finish_left (supervisor_t *self)
+{
+    for (int i = 0; i < self->plan.stage_count; i++) {
+        mr_error_t err;
+        mr_job_t job = {.kind = MR_JOB_FINISH, .slot = -1, .look_ns = 1};
+        snprintf (job.stage, sizeof job.stage, "%s", self->plan.stages[i].name);
+        if (mr_leftover_may (job.stage) && mr_jobs_add (&self->jobs, &job, &err) != MR_OK) {
+            mr_log_error ("%s", err.text);
+        }
+    }
+}
+
 static void
 on_job_done (void *arg, const mr_job_t *job)
 {
     supervisor_t *self = arg;
-    if (job->kind == MR_JOB_SCALE) {
-        mr_scalefile_write (&self->plan);
-    }
     if (job->kind == MR_JOB_DOWN) {
         self->done = true;
     }
@@ -148,6 +161,11 @@ on_job_done (void *arg, const mr_job_t *job)
         }
         mr_log_error ("the chain cannot start, and what has started is stopped again");
         go_down (self, false);
+    } else if (job->kind == MR_JOB_UP && !job->ended) {
+        finish_left (self);
+    }
+    if (job->kind == MR_JOB_FINISH && job->code != MR_EXIT_OK && !job->ended) {
+        mr_log_error ("%s", job->text);
     }
 }
 
@@ -271,6 +289,9 @@ begin (supervisor_t *self)
     if (adopted > 0) {
         mr_scalefile_read (&self->plan);
     }
+    for (int i = 0; i < self->plan.stage_count; i++) {
+        self->scale[i] = self->plan.stages[i].workers;
+    }
     mr_worker_set_state (self->worker, MR_WORKER_RUNNING);
     mr_log_info ("launcher runs, pid %d, %d workers found", (int)getpid (), adopted);
     if (!self->args.adopt_only) {
@@ -282,6 +303,20 @@ begin (supervisor_t *self)
     if (self->args.ready_fd >= 0) {
         (void)!write (self->args.ready_fd, "\n", 1);
         close (self->args.ready_fd);
+    }
+}
+
+/* As soon as it is begun: the next launcher is to go on with it. */
+static void
+remember_scale (supervisor_t *self)
+{
+    bool changed = false;
+    for (int i = 0; i < self->plan.stage_count; i++) {
+        changed = changed || self->scale[i] != self->plan.stages[i].workers;
+        self->scale[i] = self->plan.stages[i].workers;
+    }
+    if (changed) {
+        mr_scalefile_write (&self->plan);
     }
 }
 
@@ -314,6 +349,7 @@ run (supervisor_t *self)
             mr_unit_tick (self->roster.units[i], now_ns);
         }
         mr_jobs_run (&self->jobs, now_ns);
+        remember_scale (self);
         mr_server_tick (self->server, now_ns);
         if (self->requests.reopen) {
             self->requests.reopen = false;

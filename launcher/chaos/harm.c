@@ -34,6 +34,7 @@ struct mr_harm {
     mr_errands_t errands;
     mr_harm_counts_t counts;
     int64_t full_until_ns; /* 0: the disk has room */
+    bool ingest_gone;      /* a worker of it may be scaled away */
 };
 
 typedef bool deed_fn (mr_harm_t *self, mr_error_t *err);
@@ -190,6 +191,19 @@ choose (mr_harm_t *self, char name[MR_WORKER_NAME_BYTES])
     return true;
 }
 
+/* After a launcher died: it may have had to call the second ingest worker back. */
+static mr_status_t
+up_again (mr_harm_t *self, mr_error_t *err)
+{
+    mr_status_t status = mr_harm_up (self, err);
+    if (status == MR_OK && self->ingest_gone) {
+        mr_errand_words_t back = {{"scale", "", "--timeout", "60"}};
+        snprintf (back.words[1], MR_ERRAND_WORD_BYTES, "ingest=%d", MR_CHAOS_WORKERS);
+        (void)!mr_errands_start (&self->errands, &back, NULL, NULL);
+    }
+    return status;
+}
+
 static bool
 do_kill (mr_harm_t *self, mr_error_t *err)
 {
@@ -198,7 +212,7 @@ do_kill (mr_harm_t *self, mr_error_t *err)
         return true;
     }
     count_victim (self, name);
-    return strcmp (name, "launcher") != 0 || mr_harm_up (self, err) != MR_SYSTEM;
+    return strcmp (name, "launcher") != 0 || up_again (self, err) != MR_SYSTEM;
 }
 
 static bool
@@ -245,6 +259,7 @@ do_scale (mr_harm_t *self, mr_error_t *err)
               MR_CHAOS_WORKERS);
     mr_status_t status = mr_errands_start (&self->errands, &scale, ingest ? &back : NULL, err);
     self->counts.scalings += status == MR_OK;
+    self->ingest_gone = self->ingest_gone || (ingest && status == MR_OK);
     return status != MR_SYSTEM;
 }
 
@@ -253,7 +268,7 @@ do_at_once (mr_harm_t *self, mr_error_t *err)
 {
     (void)mr_victims_kill_all (self->options.plan->run_dir, count_victim, self);
     self->counts.at_once++;
-    return mr_harm_up (self, err) != MR_SYSTEM;
+    return up_again (self, err) != MR_SYSTEM;
 }
 
 static bool

@@ -126,6 +126,28 @@ def test_an_exporter_that_is_dead_is_started_to_finish(make):
         assert_all_is_there(chain, broken, producer)
 
 
+def test_the_next_launcher_has_finished_what_both_left_that_died(make):
+    chain = make(workers={"exporter": 2})
+    with chain.producer() as producer:
+        chain.more(producer)
+        broken = Broken(chain, "exporter.0", "exporter.1")
+        chain.more(producer, 500)
+        waiting = chain.start("scale", "exporter=1")
+        wait_for(lambda: chain.states().get("exporter.1") == "draining", "it leaves")
+        for name in ("launcher", "exporter.1"):
+            victim = chain.pids()[name]
+            assert chain.kill(name)
+            wait_for(lambda victim=victim: not is_alive(victim), f"{name} is dead")
+        assert waiting.wait(timeout=60) != 0
+        chain.up()
+        wait_for(lambda: chain.states().get("exporter.1") == "draining", "it is back to finish")
+        broken.mend()
+        wait_for(lambda: "exporter.1" not in chain.states(), lambda: chain.complaints())
+        chain.more(producer)
+        producer.finish()
+        assert_all_is_there(chain, broken, producer)
+
+
 def test_an_ingest_worker_goes_when_its_journal_is_done(make):
     """The spool is full, so that nothing gets through: it waits, dies, is started again, waits."""
     chain = make(workers={"ingest": 2}, exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n",
