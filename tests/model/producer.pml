@@ -2,8 +2,9 @@
  *
  * One producer with RECORDS numbered records sends requests of one or two records (PIPELINE under
  * way), and may die and start again with other request borders. Ingest may say busy, die between
- * any two steps (queued requests and answers are gone), rotate its journal and trim what it had.
- * Every segment begins with a snapshot of the producer's last number.
+ * any two steps (queued requests and answers are gone), rotate its journal, of itself or for a batch
+ * that finds no room, and trim what it had. Every segment begins with a snapshot of the producer's
+ * last number: of what is journaled, not of the batch for which it was begun.
  *
  * Mutations: see README.md. The default is the protocol. */
 #ifndef RECORDS
@@ -36,6 +37,12 @@
 #endif
 #endif
 
+#ifdef SNAPSHOT_OF_BATCH
+#define SNAPSHOT highest /* with the numbers of the batch that is yet to be appended */
+#else
+#define SNAPSHOT last /* of what is in the journal */
+#endif
+
 mtype = { ok, busy, gap };
 chan request = [PIPELINE] of { byte, byte, bit }; /* highest number, records in it, connection */
 chan reply = [PIPELINE] of { mtype, byte };       /* answer, last number journaled */
@@ -48,6 +55,15 @@ byte busy_answers = BUSY_ANSWERS;
 bit connection; /* the producer's present one: answers to an earlier one are dropped */
 
 hidden byte stored_twice, lost, forgotten;
+
+/* A new segment begins with the snapshot; the old one is trimmed at once, the worst case. */
+inline begin_segment()
+{
+#ifndef NO_SNAPSHOT
+    snapshot = SNAPSHOT;
+#endif
+    journal_last = 0
+}
 
 #define INGEST_DIES :: atomic { ingest_crashes > 0 -> ingest_crashes--; goto dead }
 
@@ -96,7 +112,15 @@ end_idle:
             INGEST_DIES
             fi
 #else
-        :: d_step { highest > last && !IS_GAP -> journal_new_records() }
+        :: highest > last && !IS_GAP ->
+            if
+            :: d_step { journal_new_records() }
+            :: d_step { journal_last > 0 -> begin_segment() } /* it has no room for this batch */
+                if
+                :: d_step { journal_new_records() }
+                INGEST_DIES
+                fi
+            fi;
             if
             :: atomic { answer(ok) }
             INGEST_DIES
@@ -104,13 +128,7 @@ end_idle:
 #endif
         fi;
         atomic { highest = 0; count = 0; from = 0 }
-    :: atomic { /* a new segment begins with the snapshot, the old one is trimmed */
-           journal_last > 0 ->
-#ifndef NO_SNAPSHOT
-           snapshot = last;
-#endif
-           journal_last = 0
-       }
+    :: d_step { journal_last > 0 -> highest = last; begin_segment(); highest = 0 }
     INGEST_DIES
     od;
 
