@@ -17,6 +17,8 @@
 
 #define CURSOR_MAGIC UINT64_C (0x31524f5352554352) /* "RCURSOR1" */
 
+#define NUMBERS_END (UINT64_C (1) << 63) /* no life is long enough for so many commits */
+
 enum {
     CURSOR_VERSION = 2,
     SLOT_BYTES = 512,
@@ -74,7 +76,7 @@ read_slot (const slot_t *slot, slot_t *ret_slot)
         memset (ret_slot->drops, 0, sizeof ret_slot->drops);
     }
     return slot->magic == CURSOR_MAGIC && slot->version >= 1 && slot->version <= CURSOR_VERSION &&
-           check == mr_hash64 (slot, bytes);
+           slot->number < NUMBERS_END && check == mr_hash64 (slot, bytes);
 }
 
 static mr_cursor_state_t

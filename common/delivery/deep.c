@@ -112,9 +112,7 @@ read_window (mr_deep_ingest_t *self, mr_error_t *err)
     if (mr_window_base (window) > self->watermark) {
         self->watermark = mr_window_base (window);
     }
-    while (mr_window_settled (window, self->watermark + 1)) {
-        self->watermark++;
-    }
+    self->watermark = mr_window_settled_from (window, self->watermark);
     status = note_words (self, window);
     mr_window_close (&window);
     return status;

@@ -91,9 +91,7 @@ read_window (const char *data_dir, int slot, const mr_journal_info_t *info, mr_t
     uint64_t seq = info->watermark;
     if (status == MR_OK) {
         seq = mr_window_base (window) > seq ? mr_window_base (window) : seq;
-        while (mr_window_settled (window, seq + 1)) {
-            seq++;
-        }
+        seq = mr_window_settled_from (window, seq);
         tally->replayed = mr_window_replayed (window);
         tally->refused = mr_window_refused (window);
         mr_window_close (&window);

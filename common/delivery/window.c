@@ -280,6 +280,16 @@ mr_window_settled_through (const mr_window_t *self, uint64_t noted, uint64_t top
     return seq;
 }
 
+uint64_t
+mr_window_settled_from (const mr_window_t *self, uint64_t from)
+{
+    uint64_t seq = from;
+    while (seq - from < MR_WINDOW_RING && mr_window_settled (self, seq + 1)) {
+        seq++;
+    }
+    return seq;
+}
+
 void
 mr_window_send (mr_window_t *self, uint64_t seq)
 {

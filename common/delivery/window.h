@@ -85,6 +85,10 @@ bool mr_window_settled (const mr_window_t *self, uint64_t seq);
  * everything up to it settled. Those that the ring cannot hold beside top are. */
 uint64_t mr_window_settled_through (const mr_window_t *self, uint64_t noted, uint64_t top);
 
+/* The highest seq with everything from `from` (settled itself) up to it settled; looks at one ring
+ * of words at most, whatever is in them. */
+uint64_t mr_window_settled_from (const mr_window_t *self, uint64_t from);
+
 /* Ingest only, a seq that is not in the ring yet. */
 void mr_window_send (mr_window_t *self, uint64_t seq);
 
