@@ -156,7 +156,9 @@ walk_log (walk_t *walk, mr_error_t *err)
         walk->next = at < walk->list.count ? at : 0;
         walk->walked->first = walk->list.count > 0 ? walk->list.starts[0] : 0;
         walk->walked->end = until;
-        status = walk_frames (walk, reader, until, err);
+        if (options->visitor.frame != NULL || options->visitor.damage != NULL) {
+            status = walk_frames (walk, reader, until, err);
+        }
     }
     if (status == MR_OK) {
         status = pass_segments (walk, until);

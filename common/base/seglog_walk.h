@@ -21,7 +21,9 @@ typedef struct mr_seglog_segment {
     const char *snapshot; /* head.snapshot_bytes long; until the call returns */
 } mr_seglog_segment_t;
 
-/* Who is told. Each may be NULL; one that does not return MR_OK ends the walk with that status. */
+/* Who is told. Each may be NULL; where neither frame nor damage is wanted, only the starts of
+ * segments are read, and nothing is counted but them. One that does not return MR_OK ends the walk
+ * with that status. */
 typedef struct mr_seglog_visitor {
     mr_status_t (*segment) (void *arg, const mr_seglog_segment_t *segment);
     /* As mr_seglog_reader_next gives it. */

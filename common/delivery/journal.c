@@ -141,12 +141,14 @@ read_state (mr_journal_t *self, mr_error_t *err)
 /* ---- open ---- */
 
 static mr_status_t
-open_log (mr_journal_t *self, uint64_t segment_bytes, mr_error_t *err)
+open_log (mr_journal_t *self, const mr_journal_options_t *journal, mr_error_t *err)
 {
     mr_seglog_options_t options = {
         .dir = self->dir,
         .kind = MR_JOURNAL_KIND,
-        .segment_bytes = segment_bytes,
+        .segment_bytes = journal->segment_bytes,
+        .keep_bytes = journal->retain_bytes,
+        .keep_ms = journal->retain_ms,
         .max_payload_bytes = MR_BATCH_MAX_BYTES + MR_JOURNAL_TRAILER_MAX,
         .pool_segments = POOL_SEGMENTS,
         .index_frames = MR_SEGLOG_INDEX_MAX,
@@ -171,7 +173,7 @@ mr_journal_open (const mr_journal_options_t *options, mr_journal_t **ret_journal
     mr_journal_path (options->data_dir, options->slot, self->dir);
     mr_status_t status = mr_dirlock_take (self->dir, options->lock_wait_ms, &self->lock_fd, err);
     if (status == MR_OK) {
-        status = open_log (self, options->segment_bytes, err);
+        status = open_log (self, options, err);
     }
     if (status == MR_OK) {
         status = read_state (self, err);

@@ -65,6 +65,8 @@ typedef struct mr_journal_options {
     const char *data_dir;
     int slot;
     uint64_t segment_bytes;
+    uint64_t retain_bytes; /* settled segments stay while the journal holds at most so much, ... */
+    int64_t retain_ms;     /* ... and they are younger than this; both 0: they go at once */
     int lock_wait_ms;
     bool without_frames; /* write everything but the batch frames: the caller keeps those */
     mr_journal_state_t state;

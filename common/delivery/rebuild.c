@@ -1,6 +1,6 @@
 #include "common/delivery/rebuild.h"
 
-#include "common/base/seglog_reader.h"
+#include "common/base/seglog_walk.h"
 #include "common/delivery/dirlock.h"
 #include "common/delivery/spool.h"
 
@@ -27,10 +27,46 @@ spool_exists (const char *data_dir, int slot, char dir[PATH_MAX])
     return access (dir, F_OK) == 0;
 }
 
+/* Where to begin in a spool: at the newest segment with no batch of the journal above the watermark
+ * before it, so that a start takes the same time whatever the backlog. */
+typedef struct beginning {
+    const search_t *search;
+    uint64_t position;
+} beginning_t;
+
+static mr_status_t
+look_for_beginning (void *arg, const mr_seglog_segment_t *segment)
+{
+    beginning_t *self = arg;
+    mr_spool_sum_t sums[MR_SPOOL_SUMS_MAX];
+    uint32_t count = 0;
+    if (!segment->sound || mr_spool_sums_decode (segment->snapshot, segment->head.snapshot_bytes,
+                                                 sums, &count, NULL) != MR_OK) {
+        return MR_OK;
+    }
+    bool below = count < MR_SPOOL_SUMS_MAX; /* else the journal may be among those forgotten */
+    for (uint32_t i = 0; i < count; i++) {
+        below = below && (sums[i].journal != self->search->journal ||
+                          sums[i].max_seq <= self->search->after);
+    }
+    self->position = below ? segment->start : self->position;
+    return MR_OK;
+}
+
 static mr_status_t
 scan_spool (const char *dir, int slot, search_t *search, mr_error_t *err)
 {
-    mr_seglog_reader_options_t options = {.dir = dir, .headers_only = true};
+    beginning_t beginning = {.search = search};
+    mr_seglog_walk_options_t walk = {.dir = dir,
+                                     .headers_only = true,
+                                     .visitor = {.segment = look_for_beginning, .arg = &beginning}};
+    mr_seglog_walked_t walked;
+    mr_status_t found = mr_seglog_walk (&walk, &walked, err);
+    if (found != MR_OK) {
+        return found == MR_CLOSED ? MR_OK : found;
+    }
+    mr_seglog_reader_options_t options = {
+        .dir = dir, .position = beginning.position, .headers_only = true};
     mr_seglog_reader_t *reader = NULL;
     mr_status_t status = mr_seglog_reader_new (&options, &reader, err);
     while (status == MR_OK) {

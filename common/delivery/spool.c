@@ -154,6 +154,8 @@ mr_spool_open (const mr_spool_options_t *options, mr_spool_t **ret_spool, mr_err
     if (status == MR_OK) {
         mr_seglog_options_t log = log_options (self->dir);
         log.segment_bytes = options->segment_bytes;
+        log.keep_bytes = options->retain_bytes;
+        log.keep_ms = options->retain_ms;
         log.snapshot = snapshot;
         log.ops = options->ops;
         log.arg = self;

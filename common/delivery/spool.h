@@ -70,7 +70,9 @@ typedef struct mr_spool_options {
     const char *data_dir;
     int slot;
     uint64_t segment_bytes;
-    bool fsync;       /* done follows the disk's word */
+    uint64_t retain_bytes; /* trimming keeps segments while the spool holds at most so much, ... */
+    int64_t retain_ms;     /* ... and they are younger than this; both 0: it keeps none */
+    bool fsync;            /* done follows the disk's word */
     int lock_wait_ms; /* somebody who settles for a dead exporter holds the lock for a moment */
     const mr_file_ops_t *ops; /* of the log; NULL: the real file system */
 } mr_spool_options_t;

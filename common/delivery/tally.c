@@ -1,7 +1,8 @@
 #include "common/delivery/tally.h"
 
-#include "common/base/seglog_reader.h"
+#include "common/base/seglog_walk.h"
 #include "common/delivery/journal.h"
+#include "common/delivery/journal_format.h"
 #include "common/delivery/tally_spool.h"
 #include "common/delivery/window.h"
 
@@ -26,11 +27,48 @@ add_lost (const mr_seglog_frame_t *frame, mr_tally_t *tally, uint64_t *early)
     }
 }
 
-/* Everything in it, for it is trimmed to the watermark as it goes. */
+/* Where to begin: at the newest segment with nothing above the watermark before it, however much is
+ * retained. */
+typedef struct beginning {
+    mr_tally_t *tally;
+    uint64_t position;
+    bool found;
+} beginning_t;
+
+static mr_status_t
+look_for_beginning (void *arg, const mr_seglog_segment_t *segment)
+{
+    beginning_t *self = arg;
+    mr_journal_snapshot_t snapshot;
+    if (segment->sound &&
+        mr_journal_snapshot_decode (segment->snapshot, segment->head.snapshot_bytes, &snapshot) ==
+            MR_OK &&
+        snapshot.top_seq <= self->tally->watermark) {
+        self->position = segment->start;
+        self->found = true;
+        self->tally->settled_in = snapshot.received;
+        self->tally->lost = snapshot.lost;
+    }
+    return MR_OK;
+}
+
 static mr_status_t
 scan_journal (const char *dir, mr_tally_t *tally, mr_error_t *err)
 {
-    mr_seglog_reader_options_t options = {.dir = dir, .headers_only = true};
+    beginning_t beginning = {.tally = tally};
+    mr_seglog_walk_options_t walk = {.dir = dir,
+                                     .headers_only = true,
+                                     .visitor = {.segment = look_for_beginning, .arg = &beginning}};
+    mr_seglog_walked_t walked;
+    mr_status_t found = mr_seglog_walk (&walk, &walked, err);
+    if (found != MR_OK) {
+        return found == MR_CLOSED ? MR_AGAIN : found;
+    }
+    if (!beginning.found && walked.damaged_headers == 0) {
+        return MR_AGAIN; /* retention has just taken what would tell */
+    }
+    mr_seglog_reader_options_t options = {
+        .dir = dir, .position = beginning.position, .headers_only = true};
     mr_seglog_reader_t *reader = NULL;
     mr_status_t status = mr_seglog_reader_new (&options, &reader, err);
     bool above = false; /* a batch above the watermark was seen */

@@ -52,6 +52,13 @@ static const mr_option_t ingest[] = {
              "also power loss"},
     {.key = "segment_bytes", .type = MR_OPTION_SIZE, .min = MIB, .max = 1024 * MIB,
      .fallback = "16MiB", .help = "The journal begins a new file at this size"},
+    {.key = "retain_bytes", .type = MR_OPTION_SIZE, .min = 0, .max = 1024 * 1024 * MIB,
+     .fallback = "0",
+     .help = "Files of settled batches stay while the journal holds at most so much; 0: no limit "
+             "by size"},
+    {.key = "retain_for", .type = MR_OPTION_DURATION, .min = 0, .max = 366 * 24 * HOUR,
+     .fallback = "0",
+     .help = "They stay until they are so old; 0: no limit by age; both 0: they go at once"},
     {.key = "window", .type = MR_OPTION_INT, .min = 1, .max = 65536, .fallback = "256",
      .unit = "batches", .help = "Batches in flight; when it is full, producers wait"},
     {.key = "batch_records", .type = MR_OPTION_INT, .min = 1, .max = 65536, .fallback = "2048",
@@ -107,6 +114,13 @@ static const mr_option_t exporter[] = {
      .help = "What may wait in the spool for a sink; then its `on_full` says what happens"},
     {.key = "spool_segment", .type = MR_OPTION_SIZE, .min = 64 * KIB, .max = 256 * MIB,
      .fallback = "16MiB", .help = "Size of one file of the spool"},
+    {.key = "retain_bytes", .type = MR_OPTION_SIZE, .min = 0, .max = 1024 * 1024 * MIB,
+     .fallback = "0",
+     .help = "Files that all sinks have had stay while the spool holds at most so much; 0: no "
+             "limit by size"},
+    {.key = "retain_for", .type = MR_OPTION_DURATION, .min = 0, .max = 366 * 24 * HOUR,
+     .fallback = "0",
+     .help = "They stay until they are so old; 0: no limit by age; both 0: they go at once"},
     {.key = NULL},
 };
 

@@ -178,6 +178,8 @@ open_spool (exporter_t *self, mr_error_t *err)
         .data_dir = mr_config_text (section (self, "pipeline"), "data_dir"),
         .slot = mr_stage_slot (self->stage),
         .segment_bytes = self->segment_bytes,
+        .retain_bytes = (uint64_t)mr_config_number (section (self, "exporter"), "retain_bytes"),
+        .retain_ms = mr_config_number (section (self, "exporter"), "retain_for"),
         .fsync = self->fsync,
         .lock_wait_ms = LOCK_WAIT_MS,
     };

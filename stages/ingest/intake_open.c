@@ -31,6 +31,9 @@ open_journal (mr_intake_t *self, mr_error_t *err)
         .slot = mr_stage_slot (self->stage),
         .segment_bytes =
             (uint64_t)mr_config_number (mr_config_section (config, "ingest"), "segment_bytes"),
+        .retain_bytes =
+            (uint64_t)mr_config_number (mr_config_section (config, "ingest"), "retain_bytes"),
+        .retain_ms = mr_config_number (mr_config_section (config, "ingest"), "retain_for"),
         .lock_wait_ms = LOCK_WAIT_MS,
         .without_frames = durability (self) == MR_DURABILITY_MEMORY,
         .state = mr_memory_state (&self->memory),

@@ -1,0 +1,102 @@
+"""Journal and spool keep what is settled by size and by age; nothing else depends on how much."""
+import json
+import os
+
+import pytest
+from deliverylib import Delivery, lines_in, outputs
+from harness import is_alive, wait_for
+
+
+@pytest.fixture(name="make")
+def make_chain(request):
+    """make(...) -> a chain that is up; it is closed at the end of the test."""
+    made = []
+
+    def make(ingest, exporter):
+        made.append(Delivery(ingest="segment_bytes = 1MiB\n" + ingest,
+                             exporter="spool_segment = 64KiB\n" + exporter))
+        made[-1].up()
+        return made[-1]
+
+    yield make
+    for chain in made:
+        if getattr(request.node, "failed", False):
+            print(chain.complaints())
+        chain.close()
+
+
+def segments(chain, log):
+    folder = os.path.join(chain.data_dir, log)
+    return sorted(name for name in os.listdir(folder) if name.endswith(".seg"))
+
+
+def span(chain, log):
+    """Bytes from the first segment's start to the last one's."""
+    names = segments(chain, log)
+    return int(names[-1][:16], 16) - int(names[0][:16], 16)
+
+
+def first_kept(chain, log):
+    """Position of the first byte that is still there."""
+    return int(segments(chain, log)[0][:16], 16)
+
+
+def feed(chain, count, until=lambda: True):
+    with chain.producer(pad=2500, bad=89, rate=4000) as producer:
+        chain.more(producer, count)
+        wait_for(until, lambda: f"{span(chain, 'ingest.0.journal')} "
+                                f"{span(chain, 'exporter.0.spool')}\n{chain.complaints()}")
+        producer.finish()
+        good = producer.expected()[0]
+        wait_for(lambda: lines_in(outputs(chain.out)) >= good, chain.complaints)
+        return producer.made
+
+
+def audit(chain, *words):
+    return json.loads(chain.millrace("audit", "--json", *words).stdout)
+
+
+def test_without_retention_settled_files_go(make):
+    chain = make("", "")
+    feed(chain, 3000, lambda: first_kept(chain, "ingest.0.journal") > 6 << 20 and
+         first_kept(chain, "exporter.0.spool") > 6 << 20)
+    chain.millrace("down")
+    assert audit(chain)["balanced"] and audit(chain, "--deep")["balanced"]
+
+
+def test_by_size_so_much_is_kept_and_the_rest_goes(make):
+    chain = make("retain_bytes = 4MiB\n", "retain_bytes = 2MiB\n")
+    made = feed(chain, 4000, lambda: first_kept(chain, "ingest.0.journal") > 6 << 20 and
+                first_kept(chain, "exporter.0.spool") > 6 << 20)
+    chain.millrace("down")
+    assert span(chain, "ingest.0.journal") >= 2 << 20
+    assert span(chain, "exporter.0.spool") >= 1 << 20
+    quick, deep = audit(chain), audit(chain, "--deep")
+    assert quick["balanced"] and quick["received"] == made and quick["in_flight"] == 0
+    assert deep["balanced"] and deep["journals"][0]["proved_from"] > 1
+    assert deep["journals"][0]["compared"] > 0
+
+
+def test_by_age_all_is_kept_and_a_start_after_power_loss_takes_nothing_twice(make):
+    chain = make("retain_for = 1h\n", "retain_for = 1h\n")
+    made = feed(chain, 3000)
+    first = "0" * 16 + ".seg"
+    assert segments(chain, "ingest.0.journal")[0] == first
+    assert segments(chain, "exporter.0.spool")[0] == first
+    pids = chain.pids()
+    for name in ("launcher", "ingest.0", "exporter.0", "processor.0", "metrics.0", "monitor"):
+        assert chain.kill(name)
+    wait_for(lambda: not any(is_alive(pid) for pid in pids.values()), "all dead")
+    with open(os.path.join(chain.data_dir, "ingest.0.window"), "r+b") as window:
+        window.seek(40)  # behind magic, version, ring, journal, base, uuid
+        window.write(b"another-start-of-the-machine")
+    assert audit(chain)["balanced"]
+    chain.up()
+    wait_for(lambda: audit(chain)["in_flight"] == 0 and audit(chain)["pending"] == 0,
+             lambda: str(audit(chain)))
+    chain.millrace("down")
+    quick, deep = audit(chain), audit(chain, "--deep")
+    assert quick["balanced"] and quick["received"] == made
+    assert quick["exported"] == lines_in(outputs(chain.out))
+    assert deep["balanced"] and deep["journals"][0]["proved_from"] == 1
+    assert deep["journals"][0]["batches"] == deep["journals"][0]["compared"]
