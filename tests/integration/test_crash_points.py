@@ -246,5 +246,21 @@ def test_death_of_an_exporter_that_waits_for_the_disk(point):
     try_point("exporter", point, fsync=True)
 
 
+@pytest.mark.parametrize("point", [
+    "sink.write.half", "sink.write.done", "pump.commit.begin", "pump.commit.done",
+    "pump.reopen.begin"])
+def test_death_while_the_file_of_a_sink_is_moved_away(point):
+    """Its rows are found in the old file and the new one together, each once."""
+    with Rig() as rig:
+        rig.up()
+        producer = rig.producer(size=20, pad=PAD, limit=RECORDS)
+        producer.allowed = 100
+        with producer:
+            reopen(rig, producer, "exporter", point)
+            producer.finish()
+            rig.wait_died("exporter")
+            rig.wait_out(producer)
+
+
 def test_what_is_said_to_be_out_of_reach_is_there():
     assert set(NOT_REACHED) <= set(points())
