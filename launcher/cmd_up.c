@@ -160,6 +160,9 @@ join (const up_t *self)
     if (gone) {
         return NOBODY;
     }
+    if (code == MR_EXIT_OK) {
+        show_monitor (self);
+    }
     return code > 0 ? mr_cli_fail (self->cli, code, "%s", err.text) : code;
 }
 
@@ -223,12 +226,15 @@ up (up_t *self)
         return mr_cli_fail (self->cli, MR_EXIT_TEMPORARY, "launchers come and go in %s; try again",
                             self->plan.run_dir);
     }
-    bool ours = self->child.pidfd >= 0;
-    if (ours && !self->cli->set[MR_CLI_DETACH] && (code == MR_EXIT_OK || code == INTERRUPTED)) {
+    bool detach = self->cli->set[MR_CLI_DETACH];
+    bool watch = code == INTERRUPTED || (code == MR_EXIT_OK && !detach);
+    if (self->child.pidfd >= 0 && watch) {
         if (self->voice == stderr) { /* the workers have our stdout for themselves */
             (void)!dup2 (STDERR_FILENO, STDOUT_FILENO);
         }
-        return mr_watch (self->cli, self->config, &self->plan, &self->child);
+        /* After Ctrl-C this only takes down what has started. */
+        int watched = mr_watch (self->cli, self->config, &self->plan, &self->child);
+        return watched == MR_EXIT_OK && detach ? MR_EXIT_FAILED : watched;
     }
     return code == INTERRUPTED ? MR_EXIT_FAILED : code;
 }

@@ -5,7 +5,6 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 PATH=$top/build/release/bin:$PATH
 lines_per_second=${MILLRACE_DEMO_RATE:-200}
-feeder=
 
 # number JSON KEY: the first integer of that name, or 0.
 number() {
@@ -36,17 +35,30 @@ finish() {
     trap '' INT TERM HUP PIPE
     trap - EXIT
     set +e
-    printf '\n'
-    if [ -n "$feeder" ]; then
-        kill -TERM "$feeder" 2>/dev/null || true
-        wait "$feeder" 2>/dev/null || true
+    jobs -p | xargs -r kill -TERM 2>/dev/null
+    wait
+    if [ "$up" = yes ]; then
+        printf '\ndraining\n'
+        settle
+        millrace audit || status=1
+        millrace down || status=1
+        echo "the records stay in build/demo/out; run it again and they go on from there"
+    else
+        millrace down >/dev/null || status=1
     fi
-    echo "draining"
-    settle
-    millrace audit || status=1
-    millrace down || status=1
-    echo "the records stay in build/demo/out; run it again and they go on from there"
     exit "$status"
+}
+
+# One line that stays one line, whatever the terminal's width.
+show_line() {
+    local columns
+    if [ ! -t 1 ]; then
+        echo "$1"
+        return 0
+    fi
+    columns=$({ stty size </dev/tty | cut -d ' ' -f 2; } 2>/dev/null || true)
+    [[ $columns =~ ^[1-9][0-9]*$ ]] || columns=80
+    printf '\r\033[K%.*s' "$((columns - 1))" "$1"
 }
 
 show_status() {
@@ -58,16 +70,12 @@ show_status() {
         report=$(millrace audit --json 2>/dev/null || true)
         received=$(number "$report" received)
         now=$(date +%s%N)
-        line="received $received ($(((received - last) * 1000000000 / (now - before)))/s)"
-        line+="  exported $(number "$report" exported)  filtered $(number "$report" filtered)"
-        line+="  dead $(number "$report" dead)  in flight $(number "$report" in_flight)"
+        line="$(((received - last) * 1000000000 / (now - before)))/s  received $received ="
+        line+=" exported $(number "$report" exported) + filtered $(number "$report" filtered)"
+        line+=" + dead $(number "$report" dead) + in flight $(number "$report" in_flight)"
         last=$received
         before=$now
-        if [ -t 1 ]; then
-            printf '\r\033[K%s' "$line"
-        else
-            echo "$line"
-        fi
+        show_line "$line"
     done
     printf '\n'
     echo "the feeder has ended; its last words are in build/demo/feeder.log:"
@@ -76,19 +84,23 @@ show_status() {
 }
 
 mkdir -p "$top/build/demo"
-millrace up --detach || {
+up=no
+trap finish EXIT
+trap 'exit 0' INT TERM HUP PIPE
+{ said=$(millrace up --detach | tee /dev/fd/3); } 3>&1 || {
     echo "the demo does not start; without what it left here before, it may: rm -r build/demo" >&2
     exit 1
 }
-trap finish EXIT
-trap 'exit 0' INT TERM HUP PIPE
+up=yes
 cat <<END
 
 A web server's log runs through the chain, $lines_per_second lines a second.
-  records    build/demo/out/access.jsonl     (and errors.jsonl: status 500 and above)
+  records    build/demo/out/access.jsonl  (status 500 and above: errors.jsonl)
   metrics    build/demo/out/metrics.jsonl
-  monitor    http://127.0.0.1:8091/          (/metrics for Prometheus)
-  try        scripts/launch.sh --demo status | scale processor=4 | restart exporter | events
+  monitor    $(sed -n 's/^monitor: \(http.*\)/\1/p' <<<"$said")  (/metrics for Prometheus)
+  try        scripts/launch.sh --demo status
+             scripts/launch.sh --demo scale processor=4
+             scripts/launch.sh --demo restart exporter
 Ctrl-C drains and prints the audit.
 
 END

@@ -11,6 +11,9 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 millrace=$top/build/release/bin/millrace
 
+# A tool that ends well in spite of Ctrl-C must not hide it from us.
+trap 'exit 130' INT TERM
+
 deps=(run)
 demo=no
 while [ $# -gt 0 ]; do

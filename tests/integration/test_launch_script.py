@@ -67,6 +67,38 @@ def test_the_demo_flows_and_drains_on_control_c_with_a_balanced_audit(demo):
     assert not list((TOP / "build" / "demo" / "run").glob("*.ipc"))
 
 
+@pytest.mark.parametrize("moment", ["monitor: 1", "metrics: 1", "ingest: 1", "Ctrl-C drains"])
+def test_control_c_while_the_demo_starts_leaves_nothing(moment):
+    with subprocess.Popen([LAUNCH, "--yes", "--demo"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          start_new_session=True) as process:
+        try:
+            said = []
+            for line in process.stdout:
+                said.append(line)
+                if line.startswith(moment):
+                    break
+            assert said[-1].startswith(moment), said
+            os.killpg(process.pid, signal.SIGINT)
+            process.communicate(timeout=90)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    answer = verb("status")
+    assert "nothing runs" in answer.stdout, answer
+    assert not list((TOP / "build" / "demo" / "run").iterdir())
+
+
+def test_the_demo_says_where_the_monitor_is_and_fits_80_columns(demo):
+    os.killpg(demo.pid, signal.SIGINT)
+    output, _ = demo.communicate(timeout=90)
+    told = output[:output.index("draining")].splitlines()
+    assert not [line for line in told if len(line) >= 80 and "build" not in line]
+    config = (TOP / "conf" / "demo.ini").read_text(encoding="utf-8")
+    address = config[config.index("http = ") + 7:].split()[0]
+    assert f"monitor    http://{address}/" in output
+
+
 def test_a_verb_is_handed_to_the_demos_chain(demo):
     assert demo.poll() is None
     answer = verb("status", "--json")
