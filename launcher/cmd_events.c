@@ -39,7 +39,7 @@ print_line (const char *topic, const json_t *event)
 static void
 print_event (const char *topic, const char *json, size_t bytes, bool as_json)
 {
-    json_t *event = json_loadb (json, bytes, 0, NULL);
+    json_t *event = json_loadb (json, bytes, JSON_ALLOW_NUL, NULL);
     if (!json_is_object (event)) {
         fprintf (stderr, "%s: not a JSON object\n", topic);
     } else if (as_json) {

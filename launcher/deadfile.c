@@ -68,7 +68,7 @@ take_handled (mr_deadfile_t *self, char *line, size_t bytes)
 static void
 take_row (mr_deadfile_t *self, char *line, size_t bytes)
 {
-    json_t *row = json_loadb (line, bytes, JSON_REJECT_DUPLICATES, NULL);
+    json_t *row = json_loadb (line, bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     const char *id = json_string_value (json_object_get (row, "id"));
     if (id != NULL && json_object_get (self->handled, id) == NULL) {
         json_array_append (self->rows, row);

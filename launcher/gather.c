@@ -104,7 +104,7 @@ fetch (const char *http, const char *path)
     json_t *object = NULL;
     mr_buffer_init (&body, REPLY_MAX_BYTES);
     if (mr_httpget (http, path, ASK_MS, &body) == MR_OK) {
-        object = json_loadb (body.data, body.size, 0, NULL);
+        object = json_loadb (body.data, body.size, JSON_ALLOW_NUL, NULL);
     }
     mr_buffer_release (&body);
     return object;

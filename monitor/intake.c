@@ -189,7 +189,8 @@ mr_registry_event (mr_registry_t *self, const mr_raw_event_t *raw, int64_t mono_
         status = take_event (self, raw, mono_ns, err);
     } else {
         json_error_t reason;
-        json_t *event = json_loadb (raw->json, raw->bytes, JSON_REJECT_DUPLICATES, &reason);
+        json_t *event =
+            json_loadb (raw->json, raw->bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
         if (event == NULL) {
             mr_error_set (err, "event: bad JSON at byte %d: %s", reason.position, reason.text);
             status = MR_INVALID;

@@ -59,10 +59,15 @@ mr_exposition_family (mr_exposition_t *self, const char *name, const char *type,
 }
 
 void
-mr_exposition_value (mr_exposition_t *self, const char *text)
+mr_exposition_value (mr_exposition_t *self, const char *text, size_t bytes)
 {
     append (self, "\"", 1);
+    const char *end = text + bytes;
     append_escaped (self, text, "\\\"\n");
+    for (text += strlen (text); text < end; text += strlen (text)) {
+        append (self, "\\\\u0000", 7);
+        append_escaped (self, ++text, "\\\"\n");
+    }
     append (self, "\"", 1);
 }
 
@@ -126,7 +131,7 @@ take_name (names_t *names, const char *wanted, const char *suffix)
 static void
 append_labels (mr_exposition_t *self, const char *labels, bool is_histogram)
 {
-    json_t *object = json_loads (labels, 0, NULL);
+    json_t *object = json_loads (labels, JSON_ALLOW_NUL, NULL);
     char taken[64][NAME_BYTES];
     names_t names = {.taken = taken};
     if (is_histogram) {
@@ -146,7 +151,7 @@ append_labels (mr_exposition_t *self, const char *labels, bool is_histogram)
         char own[NAME_BYTES + 8];
         snprintf (own, sizeof own, "%s%s", reserved ? "label" : "", name);
         mr_exposition_printf (self, "%s%s=", first ? "" : ",", take_name (&names, own, ""));
-        mr_exposition_value (self, json_string_value (value));
+        mr_exposition_value (self, json_string_value (value), json_string_length (value));
         first = false;
     }
     json_decref (object);

@@ -22,8 +22,9 @@ void mr_exposition_printf (mr_exposition_t *self, const char *format, ...) MR_PR
 void mr_exposition_family (mr_exposition_t *self, const char *name, const char *type,
                            const char *help);
 
-/* A label's value with its quotes, escaped. */
-void mr_exposition_value (mr_exposition_t *self, const char *text);
+/* A label's value with its quotes, escaped; a NUL byte as the text \u0000.
+ *   text  terminated, too */
+void mr_exposition_value (mr_exposition_t *self, const char *text, size_t bytes);
 
 /* A number that reads back the same, NaN, or an infinity; then a newline. */
 void mr_exposition_number (mr_exposition_t *self, double value);

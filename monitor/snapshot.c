@@ -246,7 +246,7 @@ mr_snapshot_load (mr_registry_t *registry, const char *path, mr_error_t *err)
         return mr_error_errno (err, "cannot read %s", path);
     }
     json_error_t reason;
-    json_t *snapshot = json_loadf (file, JSON_REJECT_DUPLICATES, &reason);
+    json_t *snapshot = json_loadf (file, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
     fclose (file);
     mr_status_t status = MR_INVALID;
     if (snapshot == NULL) {

@@ -159,10 +159,14 @@ check_file (sink_files_t *files, const mr_config_section_t *sink, const char *pa
     }
 }
 
+/* Files are named after sinks. */
+enum { SINK_NAME_MAX = 50 };
+
 static bool
 is_sink_name (const char *name)
 {
-    return name[strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0';
+    return name[0] != '\0' && strlen (name) <= SINK_NAME_MAX &&
+           name[strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0';
 }
 
 static void
@@ -171,7 +175,8 @@ check_sink (sink_files_t *files, const mr_config_section_t *sink)
     mr_config_t *self = files->config;
     if (!is_sink_name (sink->name)) {
         mr_config_reject (self, mr_config_at (sink, NULL),
-                          "not a name for a sink; a-z 0-9 _ - are allowed");
+                          "not a name for a sink; at most %d of a-z 0-9 _ - are allowed",
+                          SINK_NAME_MAX);
     }
     const char *path = mr_config_text (sink, "path");
     if (mr_config_is_set (sink, "type", "file") && !mr_config_is_written (sink, "path")) {

@@ -235,7 +235,7 @@ mr_event_decode (const char *topic, const char *json, size_t bytes, mr_event_t *
         return invalid (err, "size");
     }
     json_error_t reason;
-    json_t *object = json_loadb (json, bytes, JSON_REJECT_DUPLICATES, &reason);
+    json_t *object = json_loadb (json, bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
     if (object == NULL) {
         mr_error_set (err, "event: bad JSON at byte %d: %s", reason.position, reason.text);
         return MR_INVALID;

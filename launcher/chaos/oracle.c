@@ -109,7 +109,7 @@ take_row (mr_oracle_t *self, const char *line, size_t bytes)
 static void
 take_letter (mr_oracle_t *self, const char *line, size_t bytes)
 {
-    json_t *row = json_loadb (line, bytes, 0, NULL);
+    json_t *row = json_loadb (line, bytes, JSON_ALLOW_NUL, NULL);
     const json_t *record = json_object_get (row, "record");
     if (!json_is_string (record)) {
         note_stranger (self, line, bytes);

@@ -49,7 +49,7 @@ take_row (rows_t *rows, const char *line, size_t bytes)
 {
     char stage[MR_WORKER_NAME_BYTES];
     int slot;
-    json_t *row = json_loadb (line, bytes, 0, NULL);
+    json_t *row = json_loadb (line, bytes, JSON_ALLOW_NUL, NULL);
     const char *worker = json_string_value (json_object_get (row, "worker"));
     const char *p = json_string_value (json_object_get (json_object_get (row, "labels"), "p"));
     size_t producer = p != NULL ? (size_t)strtoul (p, NULL, 10) : rows->producers;

@@ -290,6 +290,9 @@ mr_pump_drop (mr_pump_t *self, uint64_t position)
 {
     MR_ASSERT (self->options.may_drop);
     atomic_store (&self->drop_below, position);
+    if (self->sink.skip != NULL) {
+        self->sink.skip (self->sink.self);
+    }
     mr_pump_notify (self);
 }
 

@@ -34,6 +34,9 @@ typedef struct mr_sink {
     bool (*moved) (void *self);
     /* Called by another thread: give up waiting; what is written may fail. May be NULL. */
     void (*interrupt) (void *self);
+    /* Called by another thread: what the sink waits for shall be dropped; fail once. May be NULL.
+     */
+    void (*skip) (void *self);
     void (*close) (void *self);
     void (*destroy) (void *self);
     void *self;
@@ -45,7 +48,8 @@ typedef struct mr_sink {
  * directory, and a new one begun at the path. The path is copied. MR_SYSTEM: no memory. */
 MR_CHECK mr_status_t mr_sink_file_new (const char *path, mr_sink_t *ret_sink, mr_error_t *err);
 
-/* Standard output, at least once: what was written but not committed comes again.
+/* Standard output, at least once: what was written but not committed comes again. A line that was
+ * begun is finished first, so that each line is whole.
  * MR_SYSTEM: no memory. */
 MR_CHECK mr_status_t mr_sink_stdout_new (mr_sink_t *ret_sink, mr_error_t *err);
 

@@ -48,7 +48,7 @@ def exported(chain):
     if not os.path.exists(path):
         return []
     with open(path, encoding="utf-8") as source:
-        return [json.loads(line) for line in source]
+        return [json.loads(line) for line in source if line.endswith("\n")]
 
 
 def test_the_largest_request_of_what_no_step_can_read_is_kept_whole(chain):
@@ -97,6 +97,15 @@ def test_letters_are_listed_and_shown_until_they_are_removed(chain):
     assert shown == rows[0] and shown["record"] == "not json"
     assert chain.millrace("dead", "rm", rows[0]["id"]).stdout == "1 removed\n"
     assert [row["id"] for row in letters(chain)] == [rows[1]["id"]]
+
+
+def test_a_letter_with_a_nul_byte_is_seen_and_sent_again(chain):
+    feed(chain, b"a\0b")
+    row = wait_letters(chain, 1)[0]
+    assert row["record"] == "a\0b"
+    assert chain.millrace("dead", "replay", row["id"]).stdout == "1 replayed\n"
+    wait_for(lambda: stored(chain) == 2, "it is a dead letter again")
+    assert letters(chain)[-1]["record"] == "a\0b"
 
 
 def test_a_letter_goes_through_the_chain_again_once_with_its_original_bytes(chain):

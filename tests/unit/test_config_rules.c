@@ -61,7 +61,10 @@ START_TEST (test_sections_that_are_wrong)
         {"[sink a]\ntype = stdout\n[sink a]\ntype = stdout\n",
          "3: [sink a]: this section is already on line 1; put its keys there"},
         {"[sink A]\ntype = stdout\n",
-         "1: [sink A]: not a name for a sink; a-z 0-9 _ - are allowed"},
+         "1: [sink A]: not a name for a sink; at most 50 of a-z 0-9 _ - are allowed"},
+        {"[sink a123456789b123456789c123456789d123456789e123456789f]\ntype = stdout\n",
+         "1: [sink a123456789b123456789c123456789d123456789e123456789f]: not a name for a sink; "
+         "at most 50 of a-z 0-9 _ - are allowed"},
         {"[metric 2xx]\ntype = counter\n",
          "1: [metric 2xx]: not a name for a metric; write letters, digits and _, and no digit "
          "first"},

@@ -209,7 +209,7 @@ START_TEST (test_what_is_not_one_json_object_is_refused)
     assert_refused (topic, "{\"a\":1,\"a\":2}", "JSON");
     assert_refused (topic, "{} {}", "JSON");
     assert_refused (topic, "{\"domain\":\"\xff\"}", "JSON");
-    assert_refused (topic, "{\"domain\":\"a\\u0000b\"}", "JSON");
+    assert_refused (topic, "{\"domain\":\"a\\u0000b\"}", "domain");
     assert_refused (topic, "{}", "domain");
 }
 END_TEST

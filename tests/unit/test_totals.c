@@ -108,29 +108,31 @@ END_TEST
 START_TEST (test_what_prometheus_cannot_hold_is_escaped_or_renamed)
 {
     mr_registry_t *registry = mr_test_registry ();
-    totals (registry, "exporter.0", 1,
-            "{'metric':'9-lives','type':'counter','help':'a\\\\b\\nc','series':["
-            "{'labels':{'a.b[0]':'q\\\"\\\\\\n','__name':'x','\\u00e9':true},'value':0.5}]},"
-            "{'metric':'millrace_up','type':'counter','help':'','series':[]},"
-            "{'metric':'hits_total','type':'counter','help':'H','series':[]},"
-            "{'metric':'hits','type':'counter','help':'H','series':[]},"
-            "{'metric':'h','type':'histogram','help':'H','series':[{'labels':{'le':'x'},"
-            "'count':0,'sum':0,'min':null,'max':null,'buckets':[]}]}");
+    totals (
+        registry, "exporter.0", 1,
+        "{'metric':'9-lives','type':'counter','help':'a\\\\b\\nc','series':["
+        "{'labels':{'a.b[0]':'q\\\"\\\\\\n','__name':'x\\u0000y','\\u00e9':true},'value':0.5}]},"
+        "{'metric':'millrace_up','type':'counter','help':'','series':[]},"
+        "{'metric':'hits_total','type':'counter','help':'H','series':[]},"
+        "{'metric':'hits','type':'counter','help':'H','series':[]},"
+        "{'metric':'h','type':'histogram','help':'H','series':[{'labels':{'le':'x'},"
+        "'count':0,'sum':0,'min':null,'max':null,'buckets':[]}]}");
     check_exposition (
-        registry, "# HELP _9_lives_total a\\\\b\\nc\n"
-                  "# TYPE _9_lives_total counter\n"
-                  "_9_lives_total{label__name=\"x\",a_b_0_=\"q\\\"\\\\\\n\",label__=\"true\"} 0.5\n"
-                  "# HELP user_millrace_up_total No help in the configuration\n"
-                  "# TYPE user_millrace_up_total counter\n"
-                  "# HELP hits_total H\n"
-                  "# TYPE hits_total counter\n"
-                  "# HELP hits_2_total H\n"
-                  "# TYPE hits_2_total counter\n"
-                  "# HELP h H\n"
-                  "# TYPE h histogram\n"
-                  "h_bucket{le_2=\"x\",le=\"+Inf\"} 0\n"
-                  "h_sum{le_2=\"x\"} 0\n"
-                  "h_count{le_2=\"x\"} 0\n");
+        registry,
+        "# HELP _9_lives_total a\\\\b\\nc\n"
+        "# TYPE _9_lives_total counter\n"
+        "_9_lives_total{label__name=\"x\\\\u0000y\",a_b_0_=\"q\\\"\\\\\\n\",label__=\"true\"} 0.5\n"
+        "# HELP user_millrace_up_total No help in the configuration\n"
+        "# TYPE user_millrace_up_total counter\n"
+        "# HELP hits_total H\n"
+        "# TYPE hits_total counter\n"
+        "# HELP hits_2_total H\n"
+        "# TYPE hits_2_total counter\n"
+        "# HELP h H\n"
+        "# TYPE h histogram\n"
+        "h_bucket{le_2=\"x\",le=\"+Inf\"} 0\n"
+        "h_sum{le_2=\"x\"} 0\n"
+        "h_count{le_2=\"x\"} 0\n");
     mr_registry_destroy (&registry);
 }
 END_TEST
