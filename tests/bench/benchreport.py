@@ -134,8 +134,8 @@ AXES = {
     "workers": ("Workers", "Processes of each stage; this machine's cores are the limit."),
     "sizes": ("Record size", "About 64 KiB a message."),
     "durability": ("Durability", ""),
-    "cache": ("Page cache", "cold: all files are new, and the page cache was emptied; warm: "
-              "journal and spool are on segments that are used again."),
+    "cache": ("Page cache", "cold: all files are new, and (as root) the page cache was emptied; "
+              "warm: journal and spool are on segments that are used again."),
     "producers": ("Producers", ""),
     "steps": ("Steps", "A fifth of the records; the first 3 of them are the reference work."),
     "batches": ("Batch size", "Records a batch at most ([ingest] batch_records)."),
