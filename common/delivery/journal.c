@@ -32,6 +32,8 @@ struct mr_journal {
     bool without_frames;
     _Atomic uint64_t synced_seq;
     _Atomic uint64_t appended_seq;
+    _Atomic uint64_t synced_watermark;
+    _Atomic uint64_t appended_watermark;
 };
 
 void
@@ -186,7 +188,7 @@ mr_journal_open (const mr_journal_options_t *options, mr_journal_t **ret_journal
         return status;
     }
     atomic_store (&self->appended_seq, self->top_seq);
-    atomic_store (&self->synced_seq, 0);
+    atomic_store (&self->appended_watermark, self->watermark);
     *ret_journal = self;
     return MR_OK;
 }
@@ -273,9 +275,11 @@ mr_status_t
 mr_journal_sync (mr_journal_t *self, mr_error_t *err)
 {
     uint64_t seq = atomic_load (&self->appended_seq);
+    uint64_t watermark = atomic_load (&self->appended_watermark);
     mr_status_t status = mr_seglog_sync (self->log, err);
     if (status == MR_OK) {
         MR_CRASH_POINT ("journal.sync.done");
+        atomic_store (&self->synced_watermark, watermark);
         atomic_store (&self->synced_seq, seq);
     }
     return status;
@@ -285,6 +289,12 @@ uint64_t
 mr_journal_synced_seq (const mr_journal_t *self)
 {
     return atomic_load (&self->synced_seq);
+}
+
+uint64_t
+mr_journal_synced_watermark (const mr_journal_t *self)
+{
+    return atomic_load (&self->synced_watermark);
 }
 
 static mr_status_t
@@ -388,6 +398,7 @@ write_watermark (mr_journal_t *self, uint64_t watermark, mr_error_t *err)
     mr_status_t status = mr_seglog_append (self->log, &frame, &position, err);
     if (status == MR_OK) {
         self->watermark = watermark;
+        atomic_store (&self->appended_watermark, watermark);
         MR_CRASH_POINT ("journal.watermark.written");
     }
     return status;

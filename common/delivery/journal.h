@@ -125,8 +125,10 @@ MR_CHECK mr_status_t mr_journal_lose (mr_journal_t *self, uint64_t seq, mr_error
 /* Make all that was appended durable; may be called from one other thread. */
 MR_CHECK mr_status_t mr_journal_sync (mr_journal_t *self, mr_error_t *err);
 
-/* The highest seq that a sync made durable. */
+/* The highest seq, and the highest noted watermark, that a sync made durable: what was appended
+ * before it began. 0: none did yet. */
 uint64_t mr_journal_synced_seq (const mr_journal_t *self);
+uint64_t mr_journal_synced_watermark (const mr_journal_t *self);
 
 /* The batch frame again; valid until the next call on this journal.
  * MR_OK; MR_CLOSED: the frame was never written (without_frames); MR_INVALID: it is damaged or

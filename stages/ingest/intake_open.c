@@ -57,9 +57,7 @@ on_synced (void *arg)
 {
     mr_intake_t *self = arg;
     mr_intake_acknowledge (self, mr_journal_synced_seq (self->journal));
-    /* What the journal noted before this sync ended is durable when the next one ends. */
-    mr_sender_noted (self->sender, self->noted);
-    self->noted = mr_journal_info (self->journal).watermark;
+    mr_sender_noted (self->sender, mr_journal_synced_watermark (self->journal));
     mr_intake_pump (self);
 }
 

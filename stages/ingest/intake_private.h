@@ -32,7 +32,6 @@ struct mr_intake {
     mr_error_t bad_request; /* why the last one was bad */
     bool enabled;           /* sources read */
     uint64_t settled;       /* the watermark last given to the journal */
-    uint64_t noted;         /* with fsync: the one in it when the last sync ended */
     bool full;              /* the journal takes nothing now */
     char full_why[256];
     bool refused;     /* a source wanted to hand in and was told to wait */

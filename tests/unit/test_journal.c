@@ -192,6 +192,31 @@ START_TEST (test_a_ceiling_of_the_first_version_is_read)
 }
 END_TEST
 
+START_TEST (test_a_sync_makes_durable_what_was_appended_before_it_began)
+{
+    begin ();
+    mr_journal_t *journal = open_journal ();
+    mr_error_t err;
+    append (journal, 1);
+    ck_assert_int_eq (mr_journal_settle (journal, 1, &err), MR_OK);
+    ck_assert_uint_eq (mr_journal_synced_seq (journal), 0);
+    ck_assert_uint_eq (mr_journal_synced_watermark (journal), 0);
+    ck_assert_int_eq (mr_journal_sync (journal, &err), MR_OK);
+    append (journal, 2);
+    ck_assert_int_eq (mr_journal_settle (journal, 2, &err), MR_OK);
+    ck_assert_uint_eq (mr_journal_synced_seq (journal), 1);
+    ck_assert_uint_eq (mr_journal_synced_watermark (journal), 1);
+    mr_journal_close (&journal);
+    journal = open_journal (); /* what an earlier life appended is not durable by itself */
+    ck_assert_uint_eq (mr_journal_synced_seq (journal), 0);
+    ck_assert_uint_eq (mr_journal_synced_watermark (journal), 0);
+    ck_assert_int_eq (mr_journal_sync (journal, &err), MR_OK);
+    ck_assert_uint_eq (mr_journal_synced_seq (journal), 2);
+    ck_assert_uint_eq (mr_journal_synced_watermark (journal), 2);
+    mr_journal_close (&journal);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -201,6 +226,7 @@ main (void)
         test_a_life_that_is_killed_in_that_append_leaves_the_number_to_its_successor,
         test_numbers_at_or_below_the_watermark_never_come_again,
         test_a_ceiling_of_the_first_version_is_read,
+        test_a_sync_makes_durable_what_was_appended_before_it_began,
         NULL,
     };
     return mr_suite_run ("journal", tests);
