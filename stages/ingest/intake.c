@@ -440,6 +440,19 @@ mr_intake_drained (const mr_intake_t *self)
     return mr_batcher_count (self->batcher) == 0 && mr_sender_idle (self->sender);
 }
 
+uint64_t
+mr_intake_journaled (const mr_intake_t *self)
+{
+    return mr_journal_info (self->journal).top_seq;
+}
+
+uint64_t
+mr_intake_durable (const mr_intake_t *self)
+{
+    return self->syncer != NULL ? mr_journal_synced_seq (self->journal)
+                                : mr_intake_journaled (self);
+}
+
 size_t
 mr_intake_max_record (const mr_intake_t *self)
 {

@@ -84,6 +84,11 @@ void mr_intake_tick (mr_intake_t *self, int64_t mono_ns);
 void mr_intake_stop (mr_intake_t *self);
 bool mr_intake_drained (const mr_intake_t *self);
 
+/* The last batch that the journal holds, of whatever life, and the last that is as durable as
+ * promised. 0: none. */
+uint64_t mr_intake_journaled (const mr_intake_t *self);
+uint64_t mr_intake_durable (const mr_intake_t *self);
+
 size_t mr_intake_max_record (const mr_intake_t *self);
 mr_producers_t *mr_intake_producers (mr_intake_t *self);
 

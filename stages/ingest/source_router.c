@@ -19,8 +19,6 @@ enum {
     HOLD_MAX = 4096,        /* ... and so many of them */
 };
 
-#define NOTHING_SEALED UINT64_C (1) /* by this process: what is journaled is from earlier ones */
-
 /* Frames of one message, and the same as a request reads them. */
 typedef struct message {
     zmq_msg_t *frames;
@@ -55,7 +53,7 @@ typedef struct router {
     message_t message;
     waiting_list_t waiting; /* for `ok` */
     waiting_list_t held;    /* for `busy`, when we go */
-    uint64_t sealed;        /* the last batch that was sealed, ... */
+    uint64_t sealed;        /* the last batch in the journal, of whatever life, ... */
     uint64_t durable;       /* ... and the last that is durable */
     bool enabled;
     bool refusing;
@@ -306,47 +304,56 @@ handle (router_t *self, bool taking)
     }
 }
 
+/* The records of all that wait are in this batch, or in earlier ones. */
 static void
-taken (void *arg, uint64_t seq)
+mark_waiting (router_t *self, uint64_t seq)
 {
-    router_t *self = arg;
-    self->sealed = seq;
     for (size_t i = self->waiting.count; i > 0 && self->waiting.list[i - 1].seq == 0; i--) {
         self->waiting.list[i - 1].seq = seq;
     }
 }
 
 static void
-durable (void *arg, uint64_t seq)
+answer_waiting (router_t *self, uint64_t seq)
 {
-    router_t *self = arg;
+    waiting_list_t *waiting = &self->waiting;
     size_t done = 0;
-    self->durable = seq;
-    while (done < self->waiting.count && self->waiting.list[done].seq != 0 &&
-           self->waiting.list[done].seq <= seq) {
-        mr_answer_t answer = {.type = MR_ANSWER_OK, .last = self->waiting.list[done].last};
-        send_answer (self, &self->waiting.list[done], &answer);
-        done++;
+    for (; done < waiting->count && waiting->list[done].seq != 0 && waiting->list[done].seq <= seq;
+         done++) {
+        mr_answer_t answer = {.type = MR_ANSWER_OK, .last = waiting->list[done].last};
+        send_answer (self, &waiting->list[done], &answer);
     }
     if (done > 0) {
-        self->waiting.count -= done;
-        memmove (self->waiting.list, self->waiting.list + done,
-                 self->waiting.count * sizeof *self->waiting.list);
+        waiting->count -= done;
+        memmove (waiting->list, waiting->list + done, waiting->count * sizeof *waiting->list);
     }
 }
 
+static void
+taken (void *arg, uint64_t seq)
+{
+    router_t *self = arg;
+    self->sealed = seq;
+    mark_waiting (self, seq);
+}
+
+static void
+durable (void *arg, uint64_t seq)
+{
+    router_t *self = arg;
+    self->durable = seq;
+    answer_waiting (self, seq);
+}
+
 /* Duplicates, and questions for the last number, wait for nothing new: they are as durable as the
- * last batch. */
+ * last batch in the journal, which may be of an earlier life that died before it was. */
 static void
 settle_duplicates (router_t *self)
 {
     if (self->waiting.count > 0 && mr_intake_empty (self->intake)) {
-        uint64_t seq = self->sealed != 0 ? self->sealed : NOTHING_SEALED;
-        taken (self, seq);
-        self->sealed = seq == NOTHING_SEALED ? 0 : seq;
-        if (seq == NOTHING_SEALED || self->durable >= seq) {
-            durable (self, self->durable > seq ? self->durable : seq);
-        }
+        bool none = self->sealed == 0; /* nobody waits for anything */
+        mark_waiting (self, none ? 1 : self->sealed);
+        answer_waiting (self, none ? 1 : self->durable);
     }
 }
 
@@ -474,6 +481,8 @@ mr_source_router_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t
     self->loop = mr_stage_loop (stage);
     self->producers = mr_intake_producers (intake);
     self->enabled = true;
+    self->sealed = mr_intake_journaled (intake);
+    self->durable = mr_intake_durable (intake);
     mr_status_t status = open_socket (self, stage, binding, err);
     if (status == MR_OK) {
         self->loop_id =

@@ -44,9 +44,9 @@ def unhex(text):
     return bytes.fromhex(text.replace("\\x", ""))
 
 
-def wrap(folder, stage):
+def wrap(folder, stage, options=""):
     """Have this program of a chain traced: it keeps its pid, strace watches from aside. Returns the
-    file that is written. Leaks cannot be looked for under strace."""
+    file that is written, by each life anew. Leaks cannot be looked for under strace."""
     program = os.path.join(folder, f"millrace-{stage}")
     real = os.path.join(folder, "real", f"millrace-{stage}")
     trace = os.path.join(folder, f"{stage}.strace")
@@ -54,7 +54,7 @@ def wrap(folder, stage):
     os.rename(program, real)
     with open(program, "w", encoding="utf-8") as out:
         out.write("#!/bin/sh\nASAN_OPTIONS=detect_leaks=0 exec "
-                  f"strace -D -f -ttt -y -xx -s 1000000 -o {trace} -e trace={CALLS} "
+                  f"strace -D -f -ttt -y -xx -s 1000000 -o {trace} -e trace={CALLS} {options} "
                   f'{real} "$@"\n')
     os.chmod(program, os.stat(program).st_mode | stat.S_IXUSR)
     return trace

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+import zmq
 from deliverylib import Delivery
 from harness import tail, wait_for
 from straced import Disk, calls_of, done_messages, words_of, wrap
@@ -90,3 +91,29 @@ def test_no_done_and_no_row_precedes_the_spools_fdatasync(traces):
         at = spool.durable_at(b'{"p":0,"n":%d,"t":' % n)
         assert at is not None and at < call.began, f"row {n}"
 
+
+@needs_strace
+def test_no_acknowledgement_of_what_an_earlier_life_took_in_precedes_the_first_fdatasync():
+    """It may have died between append and sync: the journal's end is not durable by being there.
+    The first sync of each life takes a second here."""
+    chain = Delivery(ingest="durability = fsync\n")
+    trace = wrap(chain.bin, "ingest", "-e inject=fdatasync:delay_enter=1000000:when=1")
+    chain.up()
+    with chain.context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(f"ipc://{chain.run_dir}/router0")
+
+        def ask():
+            socket.send_multipart([b"p/1", b'{"p":0}'])
+            assert socket.poll(60000), chain.complaints()
+            return socket.recv_multipart()[1]
+        assert ask() == b"ok"
+        chain.millrace("restart", "ingest", "--now")
+        assert ask() == b"ok"  # not taken again
+    chain.millrace("down")
+    wait_for(lambda: "+++ exited with 0 +++" in tail(trace, 1), "the trace is whole")
+    calls = calls_of(trace)
+    syncs = Disk(calls, "ingest.0.journal").syncs
+    told = [call for call in calls if ACKNOWLEDGED.search(call.data)]
+    assert len(told) == 1 and syncs[0].ended < told[0].began
+    chain.close()
