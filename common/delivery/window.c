@@ -140,12 +140,20 @@ write_file (const char *path, uint64_t journal, uint64_t base, mr_error_t *err)
     if (fd < 0) {
         return mr_error_errno (err, "cannot make the window %s", path);
     }
-    bool ok = getrandom (&header.uuid, sizeof header.uuid, 0) == (ssize_t)sizeof header.uuid &&
-              pwrite (fd, &header, sizeof header, 0) == (ssize_t)sizeof header &&
-              posix_fallocate (fd, 0, (off_t)sizeof (layout_t)) == 0;
-    mr_status_t status = ok ? MR_OK : mr_error_errno (err, "cannot write the window %s", path);
+    int why = posix_fallocate (fd, 0, (off_t)sizeof (layout_t));
+    if (why == 0) {
+        errno = ENOSPC; /* which a short write does not say */
+        bool ok = getrandom (&header.uuid, sizeof header.uuid, 0) == (ssize_t)sizeof header.uuid &&
+                  pwrite (fd, &header, sizeof header, 0) == (ssize_t)sizeof header;
+        why = ok ? 0 : errno;
+    }
     close (fd);
-    return status;
+    errno = why;
+    if (why == 0) {
+        return MR_OK;
+    }
+    (void)mr_error_errno (err, "cannot write the window %s", path);
+    return why == ENOSPC || why == EDQUOT ? MR_AGAIN : MR_SYSTEM;
 }
 
 mr_status_t

@@ -43,7 +43,8 @@ typedef struct mr_window mr_window_t;
 
 /* Make a new file beside the path, all words NEVER, and map it; fill it, and give it its name with
  * mr_window_install, which replaces what is there. No exporter may live that maps the old one: it
- * would settle in it. base: everything up to this seq is settled, in whatever way. */
+ * would settle in it. base: everything up to this seq is settled, in whatever way.
+ * MR_AGAIN: there is no room on the disk. */
 MR_CHECK mr_status_t mr_window_prepare (const char *path, uint64_t journal, uint64_t base,
                                         mr_window_t **ret_window, mr_error_t *err);
 MR_CHECK mr_status_t mr_window_install (mr_window_t *self, mr_error_t *err);
