@@ -1,5 +1,6 @@
 #include "stages/ingest/ingest.h"
 
+#include "common/base/log.h"
 #include "stages/ingest/intake.h"
 #include "stages/ingest/source.h"
 
@@ -58,6 +59,27 @@ open_all (ingest_t *self, mr_stage_t *stage, const char *key, open_fn *open, mr_
     return MR_OK;
 }
 
+/* A slot beyond the first has no addresses of its own when those of the configuration are for one
+ * worker alone: it may run all the same, to bring what its journal holds to its end. */
+static mr_status_t
+open_sources (ingest_t *self, mr_stage_t *stage, mr_error_t *err)
+{
+    if (mr_stage_slot (stage) > 0 &&
+        mr_config_many_ingests (mr_stage_config (stage), err) != MR_OK) {
+        mr_log_warn ("nothing is taken in here, only what the journal holds is sent on: %s",
+                     err->text);
+        return MR_OK;
+    }
+    mr_status_t status = open_all (self, stage, "pull", open_pull, err);
+    if (status == MR_OK) {
+        status = open_all (self, stage, "router", open_router, err);
+    }
+    if (status == MR_OK) {
+        status = open_all (self, stage, "tcp", open_tcp, err);
+    }
+    return status;
+}
+
 static mr_status_t
 create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
 {
@@ -67,13 +89,7 @@ create (mr_stage_t *stage, void **ret_self, mr_error_t *err)
     }
     mr_status_t status = mr_intake_new (stage, &self->intake, err);
     if (status == MR_OK) {
-        status = open_all (self, stage, "pull", open_pull, err);
-    }
-    if (status == MR_OK) {
-        status = open_all (self, stage, "router", open_router, err);
-    }
-    if (status == MR_OK) {
-        status = open_all (self, stage, "tcp", open_tcp, err);
+        status = open_sources (self, stage, err);
     }
     if (status != MR_OK) {
         void *failed = self;
@@ -116,6 +132,13 @@ stop_intake (void *arg)
     mr_intake_stop (self->intake);
 }
 
+static void
+finish (void *arg)
+{
+    ingest_t *self = arg;
+    mr_intake_finish (self->intake);
+}
+
 static bool
 drained (void *arg)
 {
@@ -146,6 +169,7 @@ const mr_stage_ops_t mr_ingest_ops = {
     .tick = tick,
     .stop_intake = stop_intake,
     .drained = drained,
+    .finish = finish,
     .counters = counters,
     .destroy = destroy,
 };

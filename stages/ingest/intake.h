@@ -82,6 +82,10 @@ void mr_intake_notice (mr_intake_t *self);
 void mr_intake_tick (mr_intake_t *self, int64_t mono_ns);
 
 void mr_intake_stop (mr_intake_t *self);
+
+/* The last thing before the end: note how far everything is settled, as durably as promised, so
+ * that exporters need not keep their frames for a slot that does not come back. */
+void mr_intake_finish (mr_intake_t *self);
 bool mr_intake_drained (const mr_intake_t *self);
 
 /* The last batch that the journal holds, of whatever life, and the last that is as durable as

@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/runtime/sockets.h"
+#include "stages/ingest/message.h"
 #include "stages/ingest/request.h"
 
 #include <errno.h>
@@ -18,14 +19,6 @@ enum {
     HOLD_MS = 200,          /* while stopping, an answer is held back for so long, ... */
     HOLD_MAX = 4096,        /* ... and so many of them */
 };
-
-/* Frames of one message, and the same as a request reads them. */
-typedef struct message {
-    zmq_msg_t *frames;
-    mr_frame_t *views;
-    size_t count;
-    size_t capacity;
-} message_t;
 
 /* An answer that waits until the batch is in the window. */
 typedef struct waiting {
@@ -50,7 +43,7 @@ typedef struct router {
     mr_producers_t *producers; /* the intake's */
     void *socket;
     int loop_id;
-    message_t message;
+    mr_message_t message;
     waiting_list_t waiting; /* for `ok` */
     waiting_list_t held;    /* for `busy`, when we go */
     uint64_t sealed;        /* the last batch in the journal, of whatever life, ... */
@@ -59,72 +52,6 @@ typedef struct router {
     bool refusing;
     bool stopping;
 } router_t;
-
-static void
-clear_message (message_t *message)
-{
-    for (size_t i = 0; i < message->count; i++) {
-        zmq_msg_close (&message->frames[i]);
-    }
-    message->count = 0;
-}
-
-static bool
-grow_message (message_t *message)
-{
-    if (message->count < message->capacity) {
-        return true;
-    }
-    size_t capacity = message->capacity == 0 ? 64 : 2 * message->capacity;
-    zmq_msg_t *frames = realloc (message->frames, capacity * sizeof *frames);
-    if (frames == NULL) {
-        return false;
-    }
-    message->frames = frames;
-    mr_frame_t *views = realloc (message->views, capacity * sizeof *views);
-    if (views == NULL) {
-        return false;
-    }
-    message->views = views;
-    message->capacity = capacity;
-    return true;
-}
-
-/* Keep a frame, unless there are so many that the request is refused anyway. */
-static void
-keep_frame (message_t *message, zmq_msg_t *frame)
-{
-    if (message->count == MR_REQUEST_KEPT_FRAMES) {
-        return;
-    }
-    if (!grow_message (message)) {
-        mr_log_error ("no memory for a request of %zu frames", message->count);
-        abort (); /* it was not acknowledged: the producer sends it again */
-    }
-    zmq_msg_t *kept = &message->frames[message->count++];
-    zmq_msg_init (kept);
-    zmq_msg_move (kept, frame);
-}
-
-/* Read one whole message; libzmq hands over all frames of one or none. */
-static bool
-receive (router_t *self)
-{
-    message_t *message = &self->message;
-    zmq_msg_t frame;
-    zmq_msg_init (&frame);
-    bool more = true;
-    while (more && zmq_msg_recv (&frame, self->socket, ZMQ_DONTWAIT) >= 0) {
-        more = zmq_msg_more (&frame) != 0;
-        keep_frame (message, &frame);
-    }
-    zmq_msg_close (&frame);
-    for (size_t i = 0; i < message->count; i++) {
-        zmq_msg_t *kept = &message->frames[i];
-        message->views[i] = (mr_frame_t){zmq_msg_data (kept), zmq_msg_size (kept)};
-    }
-    return !more;
-}
 
 static void
 send_answer (router_t *self, const waiting_t *to, const mr_answer_t *answer)
@@ -361,9 +288,9 @@ settle_duplicates (router_t *self)
 static void
 refuse_waiting (router_t *self)
 {
-    for (int i = 0; i < BURST && receive (self); i++) {
+    for (int i = 0; i < BURST && mr_message_receive (&self->message, self->socket); i++) {
         handle (self, false);
-        clear_message (&self->message);
+        mr_message_clear (&self->message);
     }
 }
 
@@ -376,9 +303,11 @@ on_readable (void *arg, short revents)
         refuse_waiting (self);
         return;
     }
-    for (int i = 0; i < BURST && mr_intake_ready (self->intake) && receive (self); i++) {
+    for (int i = 0; i < BURST && mr_intake_ready (self->intake) &&
+                    mr_message_receive (&self->message, self->socket);
+         i++) {
         handle (self, true);
-        clear_message (&self->message);
+        mr_message_clear (&self->message);
         int events;
         size_t bytes = sizeof events;
         zmq_getsockopt (self->socket, ZMQ_EVENTS, &events, &bytes);
@@ -442,9 +371,7 @@ destroy (void *arg)
         zmq_setsockopt (self->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
         zmq_close (self->socket);
     }
-    clear_message (&self->message);
-    free (self->message.frames);
-    free (self->message.views);
+    mr_message_release (&self->message);
     free (self->waiting.list);
     free (self->held.list);
     free (self);
