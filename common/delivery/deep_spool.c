@@ -56,13 +56,24 @@ take_over (mr_deep_exporter_t *self, const mr_spool_sum_t *told)
     *run = *told;
 }
 
+/* Whether none was forgotten, to stand together with others. */
+static bool
+is_complete (const mr_spool_sum_t *sums, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (sums[i].journal == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void
 compare_sums (mr_deep_exporter_t *self, const mr_seglog_segment_t *segment,
               const mr_spool_sum_t *sums, uint32_t count)
 {
     char name[32];
-    bool complete = count < MR_SPOOL_SUMS_MAX; /* else some were forgotten, and stand together */
-    bool expected = self->begun && !self->damaged && !self->trimmed && complete;
+    bool expected = self->begun && !self->damaged && !self->trimmed && is_complete (sums, count);
     for (uint32_t i = 0; i < count; i++) {
         const mr_spool_sum_t *run = mr_deep_sum (&self->run, sums[i].journal);
         mr_deep_place_t place = {

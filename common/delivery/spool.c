@@ -4,16 +4,18 @@
 #include "common/base/log.h"
 #include "common/base/seglog_reader.h"
 #include "common/delivery/dirlock.h"
+#include "common/delivery/journal.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { POOL_SEGMENTS = 8 };
+enum { POOL_SEGMENTS = 8, SLOTS = 63 };
 
 struct mr_spool {
     char dir[PATH_MAX];
+    char data_dir[PATH_MAX];
     uint8_t slot;
     bool fsync;
     int lock_fd;
@@ -62,17 +64,24 @@ log_options (const char *dir)
     };
 }
 
-static void
-add_sum (mr_spool_sum_t *sum, const mr_spool_sum_t *other)
+/* The ids of the journals that are there; whatever cannot be read is not. */
+static uint32_t
+living_journals (const mr_spool_t *self, uint64_t ids[SLOTS])
 {
-    sum->batches += other->batches;
-    sum->exported += other->exported;
-    sum->filtered += other->filtered;
-    sum->dead += other->dead;
+    uint32_t count = 0;
+    for (int slot = 0; slot < SLOTS; slot++) {
+        char dir[PATH_MAX];
+        mr_journal_info_t info;
+        mr_error_t err;
+        mr_journal_path (self->data_dir, slot, dir);
+        if (mr_journal_peek (dir, &info, &err) == MR_OK) {
+            ids[count++] = info.id;
+        }
+    }
+    return count;
 }
 
-/* The sum of this journal. When there are too many journals the oldest, which is of one deleted
- * long ago, is added to the first entry, which then stands for all that are forgotten. */
+/* The sum of this journal. When there are too many, those of deleted ones are forgotten. */
 static mr_spool_sum_t *
 sum_of (mr_spool_t *self, uint64_t journal)
 {
@@ -82,11 +91,9 @@ sum_of (mr_spool_t *self, uint64_t journal)
         }
     }
     if (self->sum_count == MR_SPOOL_SUMS_MAX) {
-        add_sum (&self->sums[0], &self->sums[1]);
-        self->sums[0].journal = 0;
-        self->sums[0].max_seq = 0;
-        self->sum_count--;
-        memmove (self->sums + 1, self->sums + 2, (self->sum_count - 1) * sizeof *self->sums);
+        uint64_t living[SLOTS];
+        uint32_t count = living_journals (self, living);
+        mr_spool_sums_forget (self->sums, &self->sum_count, living, count);
     }
     mr_spool_sum_t *sum = &self->sums[self->sum_count++];
     *sum = (mr_spool_sum_t){.journal = journal};
@@ -150,6 +157,7 @@ mr_spool_open (const mr_spool_options_t *options, mr_spool_t **ret_spool, mr_err
     self->ops = options->ops;
     self->lock_fd = -1;
     mr_spool_path (options->data_dir, options->slot, self->dir);
+    snprintf (self->data_dir, sizeof self->data_dir, "%s", options->data_dir);
     mr_status_t status = mr_dirlock_take (self->dir, options->lock_wait_ms, &self->lock_fd, err);
     if (status == MR_OK) {
         mr_seglog_options_t log = log_options (self->dir);

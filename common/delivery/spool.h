@@ -56,6 +56,11 @@ typedef struct mr_spool_sum {
     uint64_t dead;
 } mr_spool_sum_t;
 
+/* Make room: all but the sums of living journals (fewer than MR_SPOOL_SUMS_MAX - 1) become one, of
+ * journal 0, which stands for all that are forgotten. */
+void mr_spool_sums_forget (mr_spool_sum_t *sums, uint32_t *count, const uint64_t *living,
+                           uint32_t living_count);
+
 /* Sums as a segment's snapshot, and back. entries: at most MR_SPOOL_SUMS_MAX.
  * MR_INVALID: not a snapshot of sums. */
 MR_CHECK mr_status_t mr_spool_sums_encode (const mr_spool_sum_t *sums, uint32_t count,

@@ -10,6 +10,39 @@ typedef struct sums_head {
     uint16_t count;
 } sums_head_t;
 
+static bool
+is_among (uint64_t journal, const uint64_t *living, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (living[i] == journal) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+mr_spool_sums_forget (mr_spool_sum_t *sums, uint32_t *count, const uint64_t *living,
+                      uint32_t living_count)
+{
+    mr_spool_sum_t forgotten = {.journal = 0};
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < *count; i++) {
+        mr_spool_sum_t sum = sums[i];
+        if (sum.journal != 0 && is_among (sum.journal, living, living_count)) {
+            sums[kept++] = sum;
+            continue;
+        }
+        forgotten.batches += sum.batches;
+        forgotten.exported += sum.exported;
+        forgotten.filtered += sum.filtered;
+        forgotten.dead += sum.dead;
+    }
+    MR_ASSERT (kept + 2 <= MR_SPOOL_SUMS_MAX); /* fewer workers than entries */
+    sums[kept++] = forgotten;
+    *count = kept;
+}
+
 mr_status_t
 mr_spool_sums_encode (const mr_spool_sum_t *sums, uint32_t count, mr_buffer_t *out)
 {

@@ -129,6 +129,28 @@ START_TEST (test_sums_are_read_as_they_were_written_or_refused)
 }
 END_TEST
 
+START_TEST (test_sums_of_living_journals_are_never_forgotten)
+{
+    mr_spool_sum_t sums[MR_SPOOL_SUMS_MAX];
+    for (uint32_t i = 0; i < MR_SPOOL_SUMS_MAX; i++) {
+        sums[i] = (mr_spool_sum_t){.journal = i + 1, .max_seq = 9, .batches = 1, .exported = i};
+    }
+    const uint64_t living[] = {1, 200};
+    uint32_t count = MR_SPOOL_SUMS_MAX;
+    mr_spool_sums_forget (sums, &count, living, 2);
+    ck_assert_uint_eq (count, 3);
+    ck_assert (sums[0].journal == 1 && sums[0].exported == 0 && sums[0].max_seq == 9);
+    ck_assert (sums[1].journal == 200 && sums[1].exported == 199);
+    ck_assert (sums[2].journal == 0 && sums[2].max_seq == 0);
+    ck_assert_uint_eq (sums[2].batches, MR_SPOOL_SUMS_MAX - 2);
+    uint64_t all = (uint64_t)MR_SPOOL_SUMS_MAX * (MR_SPOOL_SUMS_MAX - 1) / 2;
+    ck_assert_uint_eq (sums[2].exported, all - 199);
+    mr_spool_sums_forget (sums, &count, living, 1); /* again: what is forgotten stays so */
+    ck_assert_uint_eq (count, 2);
+    ck_assert_uint_eq (sums[1].exported, all);
+}
+END_TEST
+
 /* ---- death ---- */
 
 /* One life: settle, then take what is SENT, in order; dies at the point, or is done. */
@@ -444,6 +466,7 @@ main (void)
 {
     const TTest *const tests[] = {
         test_a_batch_is_taken_once,
+        test_sums_of_living_journals_are_never_forgotten,
         test_sums_outlive_restarts_and_trimmed_segments,
         test_sums_are_read_as_they_were_written_or_refused,
         test_each_batch_is_there_once_whatever_step_a_life_dies_at,
