@@ -11,8 +11,12 @@
 /* Look at journals, windows, spools and cursors (common/delivery/tally.h) and make the object of
  * `millrace audit --json` (DESIGN: received, exported, filtered, dead, dropped, in_flight, pending,
  * duplicates_refused, replayed, balanced, journals, sinks). MR_AGAIN: what runs moves too fast to
- * be caught; MR_INVALID, MR_SYSTEM: something cannot be read. */
-MR_CHECK mr_status_t mr_audit_read (const char *data_dir, json_t **ret_audit, mr_error_t *err);
+ * be caught; MR_INVALID, MR_SYSTEM: something cannot be read.
+ *   config  the sinks that it does not have are `removed`: nothing waits for them, nor does their
+ *           equation have to hold when retention has passed them; what they dropped counts on.
+ *           NULL: unknown, all are taken for present */
+MR_CHECK mr_status_t mr_audit_read (const char *data_dir, const mr_config_t *config,
+                                    json_t **ret_audit, mr_error_t *err);
 
 /* Read every byte of them and prove the equation batch by batch (common/delivery/deep.h), and the
  * files of sinks against the spools (deepsink.h). The object is that of `millrace audit --deep

@@ -14,7 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The store of dead letters is no section. */
+#define DEAD_STORE "dead.store"
+
 typedef struct reading {
+    const mr_config_t *config;
     json_t *sinks;
     mr_drops_t drops;
 } reading_t;
@@ -59,6 +63,21 @@ read_journals (const char *data_dir, const mr_drops_t *drops, json_t *journals, 
 
 /* ---- sinks ---- */
 
+static bool
+is_removed (const mr_config_t *config, const char *name)
+{
+    const mr_config_section_t *section = NULL;
+    if (config == NULL || strcmp (name, DEAD_STORE) == 0) {
+        return false;
+    }
+    while ((section = mr_config_next_section (config, "sink", section)) != NULL) {
+        if (strcmp (mr_config_section_name (section), name) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void
 add_sink (void *arg, const mr_tally_sink_t *sink)
 {
@@ -69,13 +88,14 @@ add_sink (void *arg, const mr_tally_sink_t *sink)
     }
     char worker[32];
     snprintf (worker, sizeof worker, "exporter.%d", sink->slot);
+    bool removed = is_removed (reading->config, sink->name);
     json_array_append_new (
         sinks,
-        json_pack ("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:b}", "name", sink->name, "worker", worker,
+        json_pack ("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:b,s:b}", "name", sink->name, "worker", worker,
                    "delivered", (json_int_t)sink->state.delivered, "unmatched",
                    (json_int_t)sink->state.unmatched, "rejected", (json_int_t)sink->state.rejected,
                    "dropped", (json_int_t)sink->state.dropped, "pending", (json_int_t)sink->pending,
-                   "balanced", (int)sink->balanced));
+                   "balanced", (int)(sink->balanced || removed), "removed", (int)removed));
 }
 
 /* ---- the whole ---- */
@@ -89,6 +109,22 @@ sum_of (const json_t *rows, const char *key)
     json_array_foreach (rows, index, row)
     {
         sum += json_integer_value (json_object_get (row, key));
+    }
+    return sum;
+}
+
+/* Rows that sinks of the configuration have still to get. */
+static json_int_t
+pending_of (const json_t *sinks)
+{
+    json_int_t sum = 0;
+    size_t index;
+    const json_t *sink;
+    json_array_foreach (sinks, index, sink)
+    {
+        if (!json_is_true (json_object_get (sink, "removed"))) {
+            sum += json_integer_value (json_object_get (sink, "pending"));
+        }
     }
     return sum;
 }
@@ -107,7 +143,7 @@ all_balanced (const json_t *rows)
 }
 
 mr_status_t
-mr_audit_read (const char *data_dir, json_t **ret_audit, mr_error_t *err)
+mr_audit_read (const char *data_dir, const mr_config_t *config, json_t **ret_audit, mr_error_t *err)
 {
     static const char *const sums[] = {
         "received",  "exported", "filtered",           "dead", "dropped", "lost",
@@ -119,6 +155,7 @@ mr_audit_read (const char *data_dir, json_t **ret_audit, mr_error_t *err)
     }
     json_t *journals = json_array ();
     json_t *sinks = json_array ();
+    reading->config = config;
     reading->sinks = sinks;
     mr_status_t status = mr_tally_sinks (data_dir, add_sink, reading, err);
     if (status == MR_OK) {
@@ -134,7 +171,7 @@ mr_audit_read (const char *data_dir, json_t **ret_audit, mr_error_t *err)
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
         json_object_set_new (audit, sums[i], json_integer (sum_of (journals, sums[i])));
     }
-    json_object_set_new (audit, "pending", json_integer (sum_of (sinks, "pending")));
+    json_object_set_new (audit, "pending", json_integer (pending_of (sinks)));
     json_object_set_new (audit, "balanced",
                          json_boolean (all_balanced (journals) && all_balanced (sinks)));
     json_object_set_new (audit, "journals", journals);
@@ -187,9 +224,12 @@ print_sinks (const json_t *sinks)
         char refused[32];
         if (json_integer_value (json_object_get (sink, "pending")) > 0 ||
             json_integer_value (json_object_get (sink, "dropped")) > 0 || rejected || !balanced) {
-            printf ("%s of %s: pending %s, dropped %s%s%s%s\n",
+            printf ("%s of %s%s: pending %s, dropped %s%s%s%s\n",
                     json_string_value (json_object_get (sink, "name")),
                     json_string_value (json_object_get (sink, "worker")),
+                    json_is_true (json_object_get (sink, "removed"))
+                        ? ", not in the configuration any more"
+                        : "",
                     number (sink, "pending", pending), number (sink, "dropped", dropped),
                     rejected ? ", rejected " : "",
                     rejected ? number (sink, "rejected", refused) : "",
@@ -262,7 +302,7 @@ mr_cmd_audit (mr_cli_t *cli)
     }
     bool deep = cli->set[MR_CLI_DEEP];
     mr_status_t status = deep ? mr_audit_read_deep (data_dir, config, &audit, &err)
-                              : mr_audit_read (data_dir, &audit, &err);
+                              : mr_audit_read (data_dir, config, &audit, &err);
     if (status != MR_OK) {
         code = mr_cli_fail (cli, status == MR_AGAIN ? MR_EXIT_TEMPORARY : MR_EXIT_FAILED, "%s",
                             err.text);

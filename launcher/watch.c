@@ -104,7 +104,7 @@ print_audit (const mr_cli_t *cli, const mr_config_t *config)
     mr_error_t err;
     json_t *audit = NULL;
     const char *data_dir = mr_config_text (mr_config_section (config, "pipeline"), "data_dir");
-    if (mr_audit_read (data_dir, &audit, &err) != MR_OK) {
+    if (mr_audit_read (data_dir, NULL, &audit, &err) != MR_OK) {
         return mr_cli_fail (cli, MR_EXIT_FAILED, "%s", err.text);
     }
     int code = mr_audit_print (audit);

@@ -1,17 +1,16 @@
 #include "common/delivery/rebuild.h"
 
 #include "common/base/seglog_walk.h"
-#include "common/delivery/dirlock.h"
+#include "common/delivery/filelock.h"
 #include "common/delivery/spool.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-enum { SLOTS = 63, LOCK_WAIT_MS = 1000 };
+enum { SLOTS = 63 };
 
 /* Which spool holds each seq above the watermark, as slot + 1; 0: none. */
 typedef struct search {
@@ -101,21 +100,19 @@ fill (mr_rebuild_t *rebuild, const search_t *search, mr_window_t *window)
     return MR_OK;
 }
 
+/* No exporter has a window of this slot mapped, then: none can claim a batch of the journal, and
+ * what the spools hold of it stays as it is. */
 static mr_status_t
-lock_all (const char *data_dir, int fds[SLOTS], mr_error_t *err)
+lock_out (const mr_rebuild_t *rebuild, int *ret_fd, mr_error_t *err)
 {
-    for (int slot = 0; slot < SLOTS; slot++) {
-        char dir[PATH_MAX];
-        if (!spool_exists (data_dir, slot, dir)) {
-            continue;
-        }
-        mr_status_t status = mr_dirlock_take (dir, LOCK_WAIT_MS, &fds[slot], err);
-        if (status != MR_OK) {
-            mr_error_prefix (err, "the window is gone; to rebuild it all exporters must stop");
-            return status;
-        }
+    char path[PATH_MAX];
+    const mr_filelock_options_t options =
+        mr_filelock_mapped (rebuild->data_dir, rebuild->slot, false, path);
+    mr_status_t status = mr_filelock_take (&options, ret_fd, err);
+    if (status != MR_OK) {
+        mr_error_prefix (err, "the window is gone; exporters that still use it must let go of it");
     }
-    return MR_OK;
+    return status;
 }
 
 static mr_status_t
@@ -163,8 +160,7 @@ mr_status_t
 mr_rebuild_window (mr_rebuild_t *rebuild, mr_window_t **ret_window, mr_error_t *err)
 {
     const mr_journal_info_t *info = &rebuild->info;
-    int fds[SLOTS];
-    memset (fds, -1, sizeof fds);
+    int fd = -1;
     search_t *search = calloc (1, sizeof *search);
     if (search == NULL) {
         return mr_error_errno (err, "window");
@@ -173,7 +169,7 @@ mr_rebuild_window (mr_rebuild_t *rebuild, mr_window_t **ret_window, mr_error_t *
     search->after = info->watermark;
     mr_status_t status = check_span (info, err);
     if (status == MR_OK && info->top_seq > 0 && !is_of_another_start (rebuild->path)) {
-        status = lock_all (rebuild->data_dir, fds, err);
+        status = lock_out (rebuild, &fd, err);
     }
     if (status == MR_OK && info->top_seq > 0) {
         status = scan_all (rebuild->data_dir, search, err);
@@ -188,9 +184,7 @@ mr_rebuild_window (mr_rebuild_t *rebuild, mr_window_t **ret_window, mr_error_t *
     if (status == MR_OK) {
         status = mr_window_install (window, err);
     }
-    for (int slot = 0; slot < SLOTS; slot++) {
-        mr_dirlock_release (fds[slot]);
-    }
+    mr_filelock_release (fd);
     free (search);
     if (status != MR_OK) {
         mr_window_close (&window);

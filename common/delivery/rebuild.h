@@ -11,6 +11,7 @@
 
 typedef struct mr_rebuild {
     const char *data_dir;
+    int slot;         /* of the ingest worker */
     const char *path; /* of the window */
     mr_journal_info_t info;
     uint64_t found;   /* out: batches above the watermark that are in a spool */
@@ -18,8 +19,10 @@ typedef struct mr_rebuild {
 } mr_rebuild_t;
 
 /* A window that is of this start of the machine, or missing, may be mapped by an exporter that
- * lives: then all exporters' locks are needed. One of another start cannot be.
- * MR_AGAIN: an exporter lives (err says which); MR_SYSTEM; MR_INVALID. */
+ * lives, which would go on claiming in it: then `ingest.N.mapped` (filelock.h) is taken alone. Who
+ * maps a file that is not there any more notices within a second or two, and lets go. A window of
+ * another start cannot be mapped.
+ * MR_AGAIN: an exporter has one mapped; MR_SYSTEM; MR_INVALID. */
 MR_CHECK mr_status_t mr_rebuild_window (mr_rebuild_t *rebuild, mr_window_t **ret_window,
                                         mr_error_t *err);
 

@@ -219,7 +219,7 @@ wait_settled (chaos_t *self)
     bool settled = false;
     while (!settled && mr_clock_mono_ns () < end_ns) {
         json_t *audit = NULL;
-        if (mr_audit_read (data_dir, &audit, NULL) == MR_OK) {
+        if (mr_audit_read (data_dir, NULL, &audit, NULL) == MR_OK) {
             settled = json_integer_value (json_object_get (audit, "in_flight")) == 0 &&
                       json_integer_value (json_object_get (audit, "pending")) == 0;
             json_decref (audit);

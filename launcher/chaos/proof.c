@@ -119,7 +119,7 @@ read_audit (const char *folder, mr_proof_t *proof, mr_error_t *err)
     char data_dir[PATH_MAX];
     json_t *audit = NULL;
     snprintf (data_dir, sizeof data_dir, "%.4000s/data", folder);
-    mr_status_t status = mr_audit_read (data_dir, &audit, err);
+    mr_status_t status = mr_audit_read (data_dir, NULL, &audit, err);
     if (status == MR_OK) {
         proof->balanced = json_is_true (json_object_get (audit, "balanced")) &&
                           number (audit, "in_flight") == 0 && number (audit, "pending") == 0 &&

@@ -8,7 +8,6 @@
 #include "common/record/rows.h"
 #include "common/runtime/worker.h"
 #include "common/wire/jsontext.h"
-#include "stages/exporter/removed.h"
 #include "stages/exporter/sink.h"
 
 #include <inttypes.h>
@@ -256,7 +255,6 @@ mr_outputs_new (const mr_outputs_options_t *options, mr_outputs_t **ret_outputs,
         status = mr_error_errno (err, "eventfd");
     }
     if (status == MR_OK) {
-        mr_removed_sinks (self->cursors, mr_stage_config (self->stage), DEAD_STORE);
         status = add_sinks (self, err);
     }
     if (status == MR_OK) {

@@ -1,12 +1,14 @@
 #include "stages/exporter/windows.h"
 
 #include "common/base/log.h"
+#include "common/delivery/filelock.h"
 
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void
 window_path (const mr_windows_t *self, int slot, char ret_path[PATH_MAX])
@@ -15,14 +17,34 @@ window_path (const mr_windows_t *self, int slot, char ret_path[PATH_MAX])
     MR_ASSERT (bytes > 0 && bytes < PATH_MAX); /* the configuration bounds data_dir */
 }
 
-/* Make slots[slot] the file that is there now; it stays NULL where there is none to be used. */
+static void
+unmap (mr_windows_t *self, int slot)
+{
+    mr_window_close (&self->slots[slot]);
+    mr_filelock_release (self->locks[slot]);
+    self->locks[slot] = -1;
+}
+
+/* Make slots[slot] the file that is there now; it stays NULL where there is none to be used. The
+ * lock comes first: a window that is mapped is never made anew beside us. */
 static mr_status_t
 map (mr_windows_t *self, int slot, mr_error_t *err)
 {
     char path[PATH_MAX];
+    char lock_path[PATH_MAX];
     window_path (self, slot, path);
-    mr_window_close (&self->slots[slot]);
-    mr_status_t status = mr_window_open (path, 0, &self->slots[slot], err);
+    unmap (self, slot);
+    if (access (path, F_OK) != 0) {
+        return MR_OK;
+    }
+    const mr_filelock_options_t lock = mr_filelock_mapped (self->data_dir, slot, true, lock_path);
+    mr_status_t status = mr_filelock_take (&lock, &self->locks[slot], err);
+    if (status == MR_OK) {
+        status = mr_window_open (path, 0, &self->slots[slot], err);
+    }
+    if (self->slots[slot] == NULL) {
+        unmap (self, slot);
+    }
     return status == MR_CLOSED ? MR_OK : status;
 }
 
@@ -31,6 +53,7 @@ mr_windows_open (mr_windows_t *self, const char *data_dir, mr_spool_t *spool, un
                  mr_error_t *err)
 {
     *self = (mr_windows_t){.data_dir = data_dir};
+    memset (self->locks, -1, sizeof self->locks);
     *ret_freed = 0;
     for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
         mr_status_t status = map (self, slot, err);
@@ -49,7 +72,7 @@ void
 mr_windows_close (mr_windows_t *self)
 {
     for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
-        mr_window_close (&self->slots[slot]);
+        unmap (self, slot);
     }
 }
 

@@ -14,7 +14,8 @@
 typedef struct mr_windows {
     const char *data_dir;                    /* borrowed */
     mr_window_t *slots[MR_WORKER_MAX_SLOTS]; /* NULL: none */
-    bool complete;                           /* each journal in data_dir has its window here */
+    int locks[MR_WORKER_MAX_SLOTS]; /* of ingest.N.mapped, as long as the window is mapped; or -1 */
+    bool complete;                  /* each journal in data_dir has its window here */
 } mr_windows_t;
 
 /* Open all that are there and settle in them what this spool's last life has claimed (DESIGN, rule

@@ -22,7 +22,10 @@ open_window (mr_sender_t *self, mr_error_t *err)
     if (status != MR_CLOSED) {
         return status;
     }
-    mr_rebuild_t rebuild = {.data_dir = self->data_dir, .path = path, .info = info};
+    mr_rebuild_t rebuild = {.data_dir = self->data_dir,
+                            .slot = mr_stage_slot (self->options.stage),
+                            .path = path,
+                            .info = info};
     status = mr_rebuild_window (&rebuild, &self->window, err);
     if (status == MR_OK && info.top_seq > 0) {
         mr_log_warn (

@@ -24,6 +24,9 @@ NOT_REACHED = {
     ("ingest", "journal.lose.written"): "durability = memory loses what it says: test_durability",
     **{("ingest", f"spool.accept.{step}"): "linked with settling; only exporters accept"
        for step in ("reserved", "claimed", "appended", "done")},
+    **{("exporter", f"journal.{step}"): "linked with the spool; only ingest has a journal"
+       for step in ("append.done", "lose.written", "note.written", "sync.done",
+                    "watermark.written")},
 }
 
 

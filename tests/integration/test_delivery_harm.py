@@ -263,6 +263,25 @@ def test_the_window_of_another_start_of_the_machine_is_made_again(make):
     assert "window rebuilt from journal and spools" in chain.complaints()
 
 
+@pytest.mark.parametrize("down_first", [True, False])
+def test_a_window_that_somebody_removed_is_made_again(make, down_first):
+    chain = make()
+    window = os.path.join(chain.data_dir, "ingest.0.window")
+    with chain.producer(rate=4000) as producer:
+        chain.more(producer)
+        if down_first:
+            chain.millrace("down")
+            os.remove(window)
+            chain.up()
+        else:
+            os.remove(window)
+            chain.kill_and_wait("ingest.0")
+        chain.more(producer, 1000)
+        producer.finish()
+        chain.wait_out(producer)
+    assert "window rebuilt from journal and spools" in chain.complaints()
+
+
 def test_a_damaged_frame_of_the_journal_is_counted_and_the_flow_goes_on(make):
     chain = make()
     bus = chain.listen()

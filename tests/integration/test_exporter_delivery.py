@@ -188,23 +188,37 @@ def test_a_sink_that_fails_holds_up_no_other_and_misses_nothing(make):
 
 
 def test_a_sink_that_was_taken_out_of_the_configuration_is_waited_for_by_nobody(make):
-    second = "[sink second]\ntype = file\npath = second/out.jsonl\n"
-    chain = make(extra=second)
-    with chain.producer() as producer:
-        chain.more(producer)
+    """What it had not got is gone with it, and named; what it had dropped stays dropped."""
+    second = "[sink second]\ntype = file\npath = second/out.jsonl\non_full = drop_oldest\n"
+    chain = make(exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n", extra=second)
+    folder = os.path.join(chain.folder, "second")
+
+    def audit():
+        read = json.loads(chain.millrace("audit", "--json").stdout)
+        return read, next(sink for sink in read["sinks"] if sink["name"] == "second")
+    with chain.producer(pad=3000) as producer:
+        chain.more(producer, 50)
+        os.rename(folder, folder + ".aside")
+        with open(folder, "w", encoding="utf-8"):
+            pass
+        wait_for(lambda: audit()[1]["dropped"] > 0, chain.complaints)
         chain.millrace("down")
+        before, gone = audit()
+        assert before["pending"] > 0 and not gone["removed"]
         with open(chain.config, encoding="utf-8") as source:
             text = source.read()
         with open(chain.config, "w", encoding="utf-8") as out:
             out.write(text.replace(second, ""))
         chain.up()
-        chain.more(producer)
+        chain.more(producer, 1000)
         producer.finish()
         chain.wait_out(producer)
-    audit = json.loads(chain.millrace("audit", "--json").stdout)
-    assert audit["balanced"] and audit["pending"] == 0
-    assert [sink["name"] for sink in audit["sinks"]] == ["dead.store", "out"]
-    assert "sink second is not in the configuration any more" in chain.complaints()
+    after, still_gone = audit()
+    assert after["balanced"] and after["pending"] == 0
+    assert still_gone["removed"] and still_gone["dropped"] == gone["dropped"]
+    assert [sink["name"] for sink in after["sinks"] if sink["removed"]] == ["second"]
+    assert ("second of exporter.0, not in the configuration any more: pending"
+            in chain.millrace("audit").stdout)
 
 
 def test_a_full_spool_makes_producers_wait_for_the_sink(make):
