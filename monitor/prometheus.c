@@ -127,6 +127,32 @@ take_name (names_t *names, const char *wanted, const char *suffix)
     return names->taken[names->count++];
 }
 
+/* The lines of a histogram: a family of its name has them all. */
+static const char *const histogram_parts[] = {"", "_bucket", "_sum", "_count"};
+enum { HISTOGRAM_PARTS = sizeof histogram_parts / sizeof histogram_parts[0] };
+
+/* take_name for a histogram, whose lines are to have names of their own too. */
+static const char *
+take_histogram_name (names_t *names, const char *wanted)
+{
+    char own[HISTOGRAM_PARTS][NAME_BYTES];
+    bool taken = true;
+    for (unsigned number = 1; taken; number++) {
+        char tail[16] = "";
+        if (number > 1) {
+            snprintf (tail, sizeof tail, "_%u", number);
+        }
+        taken = false;
+        for (size_t i = 0; i < HISTOGRAM_PARTS; i++) {
+            snprintf (own[i], sizeof own[i], "%.100s%s%.8s", wanted, tail, histogram_parts[i]);
+            taken = taken || is_taken (names, own[i]);
+        }
+    }
+    memcpy (names->taken[names->count], own, sizeof own);
+    names->count += HISTOGRAM_PARTS;
+    return names->taken[names->count - HISTOGRAM_PARTS];
+}
+
 /* `name="value",name="value"`, nothing when there are none. is_histogram: "le" is taken. */
 static void
 append_labels (mr_exposition_t *self, const char *labels, bool is_histogram)
@@ -219,7 +245,7 @@ append_histogram (mr_exposition_t *self, const char *family, const mr_metric_t *
 void
 mr_exposition_totals (mr_exposition_t *self, const mr_totals_t *totals)
 {
-    names_t names = {.taken = calloc (totals->metric_count + 1, NAME_BYTES)};
+    names_t names = {.taken = calloc (totals->metric_count * HISTOGRAM_PARTS + 1, NAME_BYTES)};
     if (names.taken == NULL) {
         self->status = MR_SYSTEM;
         return;
@@ -231,12 +257,13 @@ mr_exposition_totals (mr_exposition_t *self, const mr_totals_t *totals)
         clean_name (metric->name, cleaned);
         size_t bytes = strlen (cleaned);
         bool counter = metric->type == MR_METRIC_COUNTER;
+        bool ours = strncmp (cleaned, "millrace_", 9) == 0;
         if (counter && bytes > 6 && strcmp (cleaned + bytes - 6, "_total") == 0) {
             cleaned[bytes - 6] = '\0';
         }
-        bool ours = strncmp (cleaned, "millrace_", 9) == 0;
         snprintf (wanted, sizeof wanted, "%s%s", ours ? "user_" : "", cleaned);
-        const char *family = take_name (&names, wanted, counter ? "_total" : "");
+        const char *family =
+            counter ? take_name (&names, wanted, "_total") : take_histogram_name (&names, wanted);
         const char *help = metric->help[0] != '\0' ? metric->help : "No help in the configuration";
         mr_exposition_family (self, family, counter ? "counter" : "histogram", help);
         if (counter) {

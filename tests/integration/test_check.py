@@ -278,6 +278,16 @@ def test_a_right_file_is_ok_and_nothing_stays_behind(folder):
         assert source.read() == "precious\n"
 
 
+def test_a_name_against_prometheus_conventions_is_a_warning_told_once(folder):
+    text = config(metric="[metric wait_ms]\ntype = histogram\nfield = ms\nby = a.b, a_b\n")
+    assert check(folder, text) == (0, [
+        " ok",
+        "5: warning: [metric wait_ms]: _ms is no base unit; Prometheus' conventions want them: "
+        "seconds here",
+        "8: warning: [metric wait_ms] by: a.b and a_b are one name to Prometheus; /metrics shows "
+        "one of them with a number"])
+
+
 def test_what_root_may_but_cannot_write_is_found(folder):
     """Permissions say yes; only trying tells."""
     if os.getuid() != 0:

@@ -117,6 +117,57 @@ START_TEST (test_one_fault_is_told_once)
 }
 END_TEST
 
+START_TEST (test_what_prometheus_would_name_otherwise_is_warned_of)
+{
+    static const char rest[] = "[ingest]\npull = ipc://in\n[sink a]\ntype = stdout\n";
+    static const char *const cases[][2] = {
+        {"[metric hits]\ntype = counter\nby = a_b, a.c\n"
+         "[metric wait_seconds]\ntype = histogram\nfield = ms\n",
+         ""},
+        {"[metric hits_total]\ntype = counter\n",
+         "1: warning: [metric hits_total]: /metrics adds _total to a counter by itself; this one "
+         "is shown as it is\n"},
+        {"[metric t_total]\ntype = histogram\nfield = a\n",
+         "1: warning: [metric t_total]: _total is how Prometheus' counters end; this is a "
+         "histogram\n"},
+        {"[metric h_count]\ntype = counter\n[metric h_sum]\ntype = counter\n"
+         "[metric h_bucket]\ntype = counter\n",
+         "1: warning: [metric h_count]: _count is how the lines of a histogram end in Prometheus; "
+         "leave it out\n"
+         "3: warning: [metric h_sum]: _sum is how the lines of a histogram end in Prometheus; "
+         "leave it out\n"
+         "5: warning: [metric h_bucket]: _bucket is how the lines of a histogram end in "
+         "Prometheus; leave it out\n"},
+        {"[metric millrace_x]\ntype = counter\n",
+         "1: warning: [metric millrace_x]: millrace_ is for the program's own figures; /metrics "
+         "shows this one with user_ before it\n"},
+        {"[metric wait_ms]\ntype = histogram\nfield = a\n[metric sent_kb_total]\n"
+         "type = counter\n",
+         "1: warning: [metric wait_ms]: _ms is no base unit; Prometheus' conventions want them: "
+         "seconds here\n"
+         "4: warning: [metric sent_kb_total]: /metrics adds _total to a counter by itself; this "
+         "one is shown as it is\n"
+         "4: warning: [metric sent_kb_total]: _kb is no base unit; Prometheus' conventions want "
+         "them: bytes here\n"},
+        {"[metric a]\ntype = counter\nby = le\n[metric b]\ntype = histogram\nfield = a\n"
+         "by = le, a.b, a_b\n",
+         "3: warning: [metric a] by: le is what Prometheus calls the bounds of a histogram\n"
+         "7: warning: [metric b] by: le is what Prometheus calls the bounds of a histogram; "
+         "/metrics shows this one as le_2\n"
+         "7: warning: [metric b] by: a.b and a_b are one name to Prometheus; /metrics shows one "
+         "of them with a number\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[1024];
+        int bytes = snprintf (text, sizeof text, "%s%s", cases[i][0], rest);
+        heard_t heard = {0};
+        const char *path = mr_test_ini (text, (size_t)bytes);
+        ck_assert_int_eq (mr_config_check (path, NULL, collect, &heard), 0);
+        ck_assert_str_eq (heard.text, cases[i][1]);
+    }
+}
+END_TEST
+
 START_TEST (test_faults_that_others_find_stand_among_the_rest)
 {
     static const char text[] = "[processor]\nkeep = a ==\ndrop = ok\nsort = 1\n[sink s]\n"
@@ -158,6 +209,7 @@ main (void)
         test_check_of_a_right_file_without_input_and_sink_only_warns,
         test_check_shows_a_hundred_faults_and_counts_the_rest,
         test_one_fault_is_told_once,
+        test_what_prometheus_would_name_otherwise_is_warned_of,
         test_faults_that_others_find_stand_among_the_rest,
         test_check_of_what_cannot_be_read_is_one_fault,
         NULL,

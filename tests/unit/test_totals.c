@@ -113,6 +113,7 @@ START_TEST (test_what_prometheus_cannot_hold_is_escaped_or_renamed)
         "{'metric':'9-lives','type':'counter','help':'a\\\\b\\nc','series':["
         "{'labels':{'a.b[0]':'q\\\"\\\\\\n','__name':'x\\u0000y','\\u00e9':true},'value':0.5}]},"
         "{'metric':'millrace_up','type':'counter','help':'','series':[]},"
+        "{'metric':'millrace_total','type':'counter','help':'M','series':[]},"
         "{'metric':'hits_total','type':'counter','help':'H','series':[]},"
         "{'metric':'hits','type':'counter','help':'H','series':[]},"
         "{'metric':'h','type':'histogram','help':'H','series':[{'labels':{'le':'x'},"
@@ -124,6 +125,8 @@ START_TEST (test_what_prometheus_cannot_hold_is_escaped_or_renamed)
         "_9_lives_total{label__name=\"x\\\\u0000y\",a_b_0_=\"q\\\"\\\\\\n\",label__=\"true\"} 0.5\n"
         "# HELP user_millrace_up_total No help in the configuration\n"
         "# TYPE user_millrace_up_total counter\n"
+        "# HELP user_millrace_total M\n"
+        "# TYPE user_millrace_total counter\n"
         "# HELP hits_total H\n"
         "# TYPE hits_total counter\n"
         "# HELP hits_2_total H\n"
@@ -133,6 +136,33 @@ START_TEST (test_what_prometheus_cannot_hold_is_escaped_or_renamed)
         "h_bucket{le_2=\"x\",le=\"+Inf\"} 0\n"
         "h_sum{le_2=\"x\"} 0\n"
         "h_count{le_2=\"x\"} 0\n");
+    mr_registry_destroy (&registry);
+}
+END_TEST
+
+START_TEST (test_a_histogram_and_one_named_as_its_lines_get_names_that_differ)
+{
+    mr_registry_t *registry = mr_test_registry ();
+    totals (registry, "exporter.0", 1,
+            "{'metric':'h','type':'histogram','help':'H','series':[]},"
+            "{'metric':'h_count','type':'histogram','help':'H','series':[]},"
+            "{'metric':'h_sum','type':'counter','help':'H','series':[]},"
+            "{'metric':'w_bucket','type':'histogram','help':'W','series':[]},"
+            "{'metric':'w','type':'histogram','help':'W','series':[{'labels':{},"
+            "'count':0,'sum':0,'min':null,'max':null,'buckets':[]}]}");
+    check_exposition (registry, "# HELP h H\n"
+                                "# TYPE h histogram\n"
+                                "# HELP h_count_2 H\n"
+                                "# TYPE h_count_2 histogram\n"
+                                "# HELP h_sum_total H\n"
+                                "# TYPE h_sum_total counter\n"
+                                "# HELP w_bucket W\n"
+                                "# TYPE w_bucket histogram\n"
+                                "# HELP w_2 W\n"
+                                "# TYPE w_2 histogram\n"
+                                "w_2_bucket{le=\"+Inf\"} 0\n"
+                                "w_2_sum 0\n"
+                                "w_2_count 0\n");
     mr_registry_destroy (&registry);
 }
 END_TEST
@@ -198,6 +228,7 @@ main (void)
         test_histograms_add_up_bucket_by_bucket,
         test_different_buckets_keep_those_that_both_have,
         test_what_prometheus_cannot_hold_is_escaped_or_renamed,
+        test_a_histogram_and_one_named_as_its_lines_get_names_that_differ,
         test_broken_totals_are_refused_as_a_whole,
         test_the_top_series_are_the_greatest,
         NULL,
