@@ -71,6 +71,9 @@ mr_windows_open (mr_windows_t *self, const char *data_dir, mr_spool_t *spool, un
 void
 mr_windows_close (mr_windows_t *self)
 {
+    if (self->data_dir == NULL) { /* never opened */
+        return;
+    }
     for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
         unmap (self, slot);
     }

@@ -23,7 +23,7 @@ typedef struct mr_windows {
  * what to do); MR_SYSTEM. */
 MR_CHECK mr_status_t mr_windows_open (mr_windows_t *self, const char *data_dir, mr_spool_t *spool,
                                       unsigned *ret_freed, mr_error_t *err);
-void mr_windows_close (mr_windows_t *self);
+void mr_windows_close (mr_windows_t *self); /* all zero: nothing happens */
 
 /* The window of the batch's journal and ingest slot; opened again when it is another one now.
  * MR_OK; MR_CLOSED: there is none (any more): a batch of it is a stale copy; MR_AGAIN: not now, err
