@@ -65,7 +65,7 @@ look_through (mr_window_t *window, uint8_t slot)
     MR_FUZZ_CHECK (through >= base && through - base <= MR_WINDOW_RING);
     unsigned count = 0;
     mr_window_each_claimed (window, slot, count_claimed, &count);
-    for (uint64_t seq = through + 1; seq < through + 16; seq++) {
+    for (uint64_t seq = through + 1; seq < through + 16 && seq <= MR_WINDOW_MAX_SEQ; seq++) {
         step (window, seq);
     }
 }
