@@ -40,8 +40,15 @@ static void
 take_sink (void *arg, const mr_tally_sink_t *sink)
 {
     search_t *search = arg;
-    if (sink->slot == search->slot && sink->pending > 0 && !sink->overtaken) {
-        size_t used = strlen (search->text);
+    size_t used = strlen (search->text);
+    if (sink->slot != search->slot || sink->overtaken) {
+        return;
+    }
+    if (sink->rows_due) {
+        snprintf (search->text + used, MR_LEFTOVER_BYTES - used,
+                  "%sthe last rows of its metrics are not in sink %s", used > 0 ? ", " : "",
+                  sink->name);
+    } else if (sink->pending > 0) {
         snprintf (search->text + used, MR_LEFTOVER_BYTES - used,
                   "%s%" PRIu64 " rows are not in sink %s", used > 0 ? ", " : "", sink->pending,
                   sink->name);

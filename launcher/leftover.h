@@ -1,5 +1,6 @@
 /* leftover: what a worker of a slot would leave behind if it went for good now: batches in a
- * journal that are not through, rows in a spool that a sink has not written. Read from the files,
+ * journal that are not through, rows in a spool that a sink has not written, last rows of metrics
+ * that were not made. Read from the files,
  * whether it runs or not. Only the first and the last stage keep such files. */
 #ifndef MR_LAUNCHER_LEFTOVER_H
 #define MR_LAUNCHER_LEFTOVER_H

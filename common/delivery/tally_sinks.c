@@ -74,6 +74,25 @@ count_spooled (const char *data_dir, mr_tally_sink_t *sink, uint64_t *ret_end, m
     return status;
 }
 
+/* Rows of metrics are the last thing that an exporter appends when it ends as it should. */
+static mr_status_t
+look_for_rows (const char *data_dir, mr_tally_sink_t *sink, mr_error_t *err)
+{
+    mr_tally_spool_t spool = {0};
+    mr_tally_which_t which = {.slot = sink->slot};
+    mr_status_t status = mr_tally_spool_open (data_dir, &which, &spool, err);
+    if (status != MR_OK) {
+        return status;
+    }
+    mr_seglog_frame_t frames[FRAMES];
+    unsigned count;
+    while ((status = mr_seglog_reader_next (spool.reader, frames, FRAMES, &count, err)) == MR_OK) {
+        sink->rows_due = frames[count - 1].type == MR_SEGLOG_DATA;
+    }
+    mr_tally_spool_close (&spool);
+    return status == MR_AGAIN ? MR_OK : status;
+}
+
 static mr_status_t
 look_once (const char *data_dir, const char *path, mr_tally_sink_t *sink, mr_error_t *err)
 {
@@ -85,6 +104,8 @@ look_once (const char *data_dir, const char *path, mr_tally_sink_t *sink, mr_err
     }
     if (status == MR_OK && sink->state.input != MR_CURSOR_METRICS) {
         status = count_spooled (data_dir, sink, &spooled_end, err);
+    } else if (status == MR_OK) {
+        status = look_for_rows (data_dir, sink, err);
     }
     const mr_cursor_state_t *state = &sink->state;
     uint64_t accounted = state->base + state->delivered + state->unmatched + state->rejected +

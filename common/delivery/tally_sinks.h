@@ -17,6 +17,7 @@ typedef struct mr_tally_sink {
     int slot;                            /* of the exporter */
     mr_cursor_state_t state;
     uint64_t pending; /* rows behind the cursor */
+    bool rows_due;    /* metrics: batches came behind the last rows; who drains writes some more */
     uint64_t spooled; /* rows ever in the spool since the sink began; records and dead letters */
     bool overtaken;   /* retention did not wait for it: no exporter has it any more */
     bool exact;    /* the spool stood still while it was read, so that the equation was checked */

@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from deliverylib import Delivery
+from deliverylib import Delivery, lines_in
 from harness import is_alive, wait_for
 
 
@@ -57,6 +57,27 @@ def test_a_slot_that_is_not_of_the_plan_any_more_sends_what_it_took_in_and_leave
              chain.complaints)
     wait_for(lambda: not is_alive(chain.pids().get("ingest.1") or 0), "it left")
     chain.wait_out(producer)
+
+
+def test_a_slot_that_is_not_of_the_plan_any_more_writes_the_last_rows_of_its_metrics(make):
+    """Its records are all in the sink: only the rows that count them are missing."""
+    chain = make(workers={"exporter": 2},
+                 extra="[sink rows]\ntype = file\ninput = metrics\npath = rows.jsonl\n"
+                       "interval = 1h\n")
+    out = os.path.join(chain.folder, "out.1.jsonl")
+    rows = os.path.join(chain.folder, "rows.1.jsonl")
+    with chain.producer(limit=2000) as producer:
+        producer.finish()
+    wait_for(lambda: json.loads(chain.millrace("audit", "--json").stdout)["pending"] == 0,
+             chain.complaints)
+    kill_everything(chain)
+    change(chain, "[exporter]\nworkers = 2", "[exporter]\nworkers = 1")
+    chain.up()
+    wait_for(lambda: lines_in([rows]) > 0, chain.complaints)
+    with open(rows, encoding="utf-8") as source:
+        last = json.loads(source.read().splitlines()[-1])
+    assert last["value"] == lines_in([out]) > 0
+    wait_for(lambda: not is_alive(chain.pids().get("exporter.1") or 0), "it left")
 
 
 def test_the_spool_keeps_nothing_for_an_ingest_worker_that_left(make):
