@@ -19,8 +19,7 @@ MR_CHECK mr_status_t mr_audit_read (const char *data_dir, const mr_config_t *con
                                     json_t **ret_audit, mr_error_t *err);
 
 /* Read every byte of them and prove the equation batch by batch (common/delivery/deep.h), and the
- * files of sinks against the spools (deepsink.h). A fault counts when six looks in a row found
- * some: what runs moves its files under the reader. The object is that of `millrace audit --deep
+ * files of sinks against the spools (deepsink.h). The object is that of `millrace audit --deep
  * --json`. config: NULL: unknown. As mr_audit_read. */
 MR_CHECK mr_status_t mr_audit_read_deep (const char *data_dir, const mr_config_t *config,
                                          json_t **ret_audit, mr_error_t *err);

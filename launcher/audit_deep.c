@@ -1,5 +1,4 @@
 /* `millrace audit --deep`: the proof from every byte, as an object and in words. */
-#include "common/base/clock.h"
 #include "common/delivery/deep.h"
 #include "launcher/audit.h"
 #include "launcher/deepsink.h"
@@ -11,13 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum {
-    FAULTS_MOST = 1000, /* in the object; `fault_count` has all */
-    LOOKS = 6,          /* until a fault is believed */
-    PAUSE_MS = 50,
-};
+enum { FAULTS_MOST = 1000 }; /* in the object; `fault_count` has all */
 
 typedef struct deep_reading {
     json_t *journals;
@@ -148,8 +142,9 @@ take_drops (json_t *journals, const mr_drops_t *drops)
     }
 }
 
-static mr_status_t
-read_once (const char *data_dir, const mr_config_t *config, json_t **ret_audit, mr_error_t *err)
+mr_status_t
+mr_audit_read_deep (const char *data_dir, const mr_config_t *config, json_t **ret_audit,
+                    mr_error_t *err)
 {
     deep_reading_t *reading = calloc (1, sizeof *reading);
     if (reading == NULL) {
@@ -180,27 +175,6 @@ read_once (const char *data_dir, const mr_config_t *config, json_t **ret_audit, 
     }
     *ret_audit = audit;
     return MR_OK;
-}
-
-/* While a chain runs, segments are begun, used again and let go under the reader. What is damaged
- * is so at every look; what only moved is not. */
-mr_status_t
-mr_audit_read_deep (const char *data_dir, const mr_config_t *config, json_t **ret_audit,
-                    mr_error_t *err)
-{
-    json_t *audit = NULL;
-    mr_status_t status = read_once (data_dir, config, &audit, err);
-    for (int i = 1;
-         i < LOOKS && status == MR_OK && !json_is_true (json_object_get (audit, "balanced")); i++) {
-        json_decref (audit);
-        audit = NULL;
-        nanosleep (&(struct timespec){.tv_nsec = PAUSE_MS * MR_NS_PER_MS}, NULL);
-        status = read_once (data_dir, config, &audit, err);
-    }
-    if (status == MR_OK) {
-        *ret_audit = audit;
-    }
-    return status;
 }
 
 /* ---- in words ---- */

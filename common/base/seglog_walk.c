@@ -12,6 +12,7 @@ typedef struct {
     const mr_file_ops_t *ops;
     mr_seglog_walked_t *walked;
     mr_seglog_list_t list;
+    const mr_seglog_reader_t *reader;
     size_t next;        /* segment that is told of next */
     mr_status_t status; /* of a visitor that was called where nothing can be returned */
     int dir;
@@ -65,13 +66,18 @@ tell_segment (walk_t *walk, uint64_t start)
     return status;
 }
 
-/* Tell of the segments that start at or below `position` and were not told of yet. */
+/* Tell of the segments that start at or below `position` and were not told of yet. One that
+ * retention has let go since is left out, though its file may still be there: the reader, which
+ * begins with the oldest there is, has passed over its frames. */
 static mr_status_t
 pass_segments (walk_t *walk, uint64_t position)
 {
     while (walk->status == MR_OK && walk->next < walk->list.count &&
            walk->list.starts[walk->next] <= position) {
-        walk->status = tell_segment (walk, walk->list.starts[walk->next++]);
+        uint64_t start = walk->list.starts[walk->next++];
+        if (!mr_seglog_reader_gone (walk->reader, start)) {
+            walk->status = tell_segment (walk, start);
+        }
     }
     return walk->status;
 }
@@ -148,6 +154,7 @@ walk_log (walk_t *walk, mr_error_t *err)
     if (status != MR_OK) {
         return status == MR_AGAIN ? MR_CLOSED : status;
     }
+    walk->reader = reader;
     uint64_t end = mr_seglog_reader_end (reader);
     uint64_t until = options->until != 0 && options->until < end ? options->until : end;
     status = mr_seglog_list_load (&walk->list, walk->ops, walk->dir, ".seg", err);
