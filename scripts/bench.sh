@@ -6,6 +6,8 @@
 #   scripts/bench.sh                            everything, about 10 minutes on two cores
 #   scripts/bench.sh throughput peers           the table against other programs
 #   scripts/bench.sh latency --rates 1,100000
+#   scripts/bench.sh --readme --from A/results.json --from B/results.json
+#                                               their figures into tests/bench/results and documents
 # Wall-clock figures depend on what else the machine does; the load of others stands beside each
 # run. Peers that are not installed are named and left out. No test looks at figures.
 set -euo pipefail
@@ -17,7 +19,7 @@ if [ "${1:-}" = --yes ]; then
     shift
 fi
 case " $* " in
-*' --help '* | *' -h '*) ;;
+*' --help '* | *' -h '* | *' --readme '* | *' --check '*) ;; # nothing is measured
 *)
     scripts/deps.sh "${yes[@]}" run
     scripts/deps.sh "${yes[@]}" bench || echo "bench.sh: what is not installed is left out" >&2

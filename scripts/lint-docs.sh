@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # lint-docs.sh: every relative link of the documents leads somewhere, to a heading too; README holds
-# the grammar as it is; tests that are named exist; man pages are well formed.
+# the grammar as it is and, as ARCHITECTURE does, the figures of the stored results; tests that are
+# named exist; man pages are well formed.
 set -euo pipefail
 # shellcheck source=scripts/lint-lib.sh
 . "$(dirname "$0")/lint-lib.sh"
@@ -68,6 +69,10 @@ if [ -f README.md ] && [ -f common/record/GRAMMAR.md ]; then
         echo "README.md:1: the grammar differs: run scripts/update-reference.sh"
         failures=1
     }
+fi
+# Figures are those of the stored results.
+if [ -f tests/bench/bench.py ]; then
+    PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/bench/bench.py --check || failures=1
 fi
 # A test that a document names is there.
 if [ -f tests/README.md ]; then

@@ -8,17 +8,24 @@ the most, and the load that others put on the machine (in cores) stands beside t
 
 KINDS run by default: throughput peers limits latency workers sizes durability cache idle
 and by hand: producers steps batches backlog start scaling
+
+--readme measures nothing: from the runs that --from names (else from those in tests/bench/results)
+it writes results.json, report.md and the plots there, and the figures in README.md and
+ARCHITECTURE.md, all of them, so that nothing is put in by hand; --check only says whether they are
+what results.json gives.
 """
 import argparse
 import json
 import os
-import platform
 import signal
 import sys
+import tempfile
 import time
 
+import benchhead
 import benchplan
 import benchplot
+import benchreadme
 import benchreport
 from benchchain import Setup
 from benchload import BenchError, NotHere, Program
@@ -46,21 +53,10 @@ def arguments():
     add("--out", help="where results.json, report.md and plots go; default: build/bench/<time>")
     add("--from", dest="sources", action="append", default=[], metavar="FILE",
         help="results.json of earlier runs: reported together with what runs now, or alone")
+    add("--readme", action="store_true", help="figures of the documents from results, see above")
+    add("--check", action="store_true", help="whether they are what results.json gives")
     add("--build", default="build/release", help=argparse.SUPPRESS)
     return parser.parse_args()
-
-
-def machine():
-    model = ""
-    with open("/proc/cpuinfo", encoding="utf-8") as source:
-        for line in source:
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    with open("/proc/meminfo", encoding="utf-8") as source:
-        memory = int(source.readline().split()[1])
-    return {"cpu": model, "cores": os.cpu_count(), "memory_gb": round(memory / 1e6),
-            "kernel": platform.release(), "date": time.strftime("%Y-%m-%d %H:%M")}
 
 
 def short(row):
@@ -96,37 +92,69 @@ def load_earlier(sources):
     for path in sources:
         with open(path, encoding="utf-8") as source:
             earlier = json.load(source)
-        here = earlier["machine"]
+        here = joined(here, earlier["machine"])
         results += earlier["results"]
     return results, here
+
+
+def joined(one, other):
+    here = benchhead.together(one, other) if one else other
+    if here is None:
+        sys.exit("bench.sh: results of different machines are not reported together")
+    return here
+
+
+def store(out, here, results, endings=("svg", "png")):
+    """results.json and the plots; returns the plots' names."""
+    os.makedirs(out, exist_ok=True)
+    with open(os.path.join(out, "results.json"), "w", encoding="utf-8") as file:
+        json.dump({"machine": here, "results": results}, file, indent=1)
+        file.write("\n")
+    return benchplot.draw(results, out, endings)
+
+
+def readme(sources):
+    """The stored results and what the documents say of them."""
+    results, here = load_earlier(sources or [os.path.join(benchreadme.RESULTS, "results.json")])
+    plots = store(benchreadme.RESULTS, here, results, ("svg",))
+    benchreadme.write(here, results)
+    print(f"tests/bench/results: results.json, report.md, {plots}; README.md; ARCHITECTURE.md")
+    return 0
+
+
+def measure(options):
+    """(machine, results, runs that do not count)"""
+    bench = os.path.join(options.build, "bench")
+    tools = benchplan.Tools(load=Program(os.path.join(bench, "bench_load")),
+                            hops=Program(os.path.join(bench, "bench_hops")))
+    setup = Setup(binaries=os.path.join(options.build, "bin"), folder=options.dir,
+                  settings=tuple(options.set),
+                  workers=dict(pair.split("=") for pair in options.workers))
+    runs = benchplan.plan(options, tools, setup)
+    results, failures = execute(runs, max((run.rounds for run in runs), default=0))
+    return benchhead.machine(options.dir or tempfile.gettempdir()), results, failures
 
 
 def main():
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # chains go down on the way out
+    if options.check:
+        return benchreadme.check()
+    if options.readme:
+        return readme(options.sources)
     results, here = load_earlier(options.sources)
     failures = 0
     if options.kinds or not options.sources:
-        bench = os.path.join(options.build, "bench")
-        tools = benchplan.Tools(load=Program(os.path.join(bench, "bench_load")),
-                                hops=Program(os.path.join(bench, "bench_hops")))
-        setup = Setup(binaries=os.path.join(options.build, "bin"), folder=options.dir,
-                      settings=tuple(options.set),
-                      workers=dict(pair.split("=") for pair in options.workers))
-        runs = benchplan.plan(options, tools, setup)
-        now, failures = execute(runs, max((run.rounds for run in runs), default=0))
-        results += now
-        here = machine()
+        now, new, failures = measure(options)
+        results += new
+        here = joined(here, now)
     report = benchreport.whole(here, results)
     print(report)
     out = options.out or os.path.join("build", "bench", time.strftime("%Y%m%d-%H%M%S"))
-    os.makedirs(out, exist_ok=True)
-    with open(os.path.join(out, "results.json"), "w", encoding="utf-8") as file:
-        json.dump({"machine": here, "results": results}, file, indent=1)
+    plots = store(out, here, results)
     with open(os.path.join(out, "report.md"), "w", encoding="utf-8") as file:
-        file.write(report + "\n")
-    plots = benchplot.draw(results, out)
-    print(f"\n{out}: results.json, report.md, {plots}")
+        file.write(report)
+    print(f"{out}: results.json, report.md, {plots}")
     return 1 if failures else 0
 
 

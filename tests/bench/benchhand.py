@@ -92,6 +92,12 @@ def backlog(load, setup, work):
             "records_per_s": round(work.records * (1 - seen / due["bytes"]) / wall_s), **costs}
 
 
+def folder_mb(path):
+    """What lies on disk there."""
+    return sum(os.stat(os.path.join(folder, name)).st_blocks * 512
+               for folder, _, names in os.walk(path) for name in names) / 1e6
+
+
 def start(load, setup, records):
     """From `millrace up` to a chain that takes records, with so many of them still to be delivered
     when it was killed."""
@@ -108,6 +114,7 @@ def start(load, setup, records):
             outage.end()
         else:
             chain.millrace("down")
+        waiting_mb = folder_mb(os.path.join(chain.folder, "data")) if records else 0
         began = time.monotonic()
         chain.millrace("up", "--detach")
         up_s = time.monotonic() - began
@@ -115,5 +122,5 @@ def start(load, setup, records):
             chain.wait_written(due["bytes"], DEADLINE_S)
             chain.wait_audit(records, due["survive"])
             check_output(load, chain, work, due)
-        return {"kind": "start", "who": f"{records} records waiting", "axis": records,
-                "up_s": round(up_s, 3)}
+        return {"kind": "start", "who": f"{records:,} records", "axis": records,
+                "waiting_mb": round(waiting_mb), "up_s": round(up_s, 3)}

@@ -136,8 +136,10 @@ def durability(options, tools, setup):
     for level in ("memory", "disk", "fsync"):
         for mode in ("chunks", "acked"):
             there = setup.with_(settings=(*setup.settings, f"ingest.durability={level}"))
-            listed.append(chain_run(tools, there, work_of(options, mode), "durability",
-                                    f"{level}, {mode}", [level, mode]))
+            who, work = f"{level}, {mode}", work_of(options, mode)
+            listed.append(Run("durability", who, 1,
+                              lambda there=there, who=who, work=work: benchruns.durability(
+                                  tools.load, there, work, who), [level, mode]))
     return listed
 
 
@@ -187,7 +189,7 @@ def backlog(options, tools, setup):
 def start(options, tools, setup):
     return [Run("start", f"{records} waiting", 1,
                 lambda records=records: benchhand.start(tools.load, setup, records), records)
-            for records in (0, options.records // 10, options.records)]
+            for records in (0, options.records // 10, options.records, 4 * options.records)]
 
 
 def scaling(options, tools, setup):

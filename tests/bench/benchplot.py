@@ -2,14 +2,10 @@
 import os
 import statistics
 
-from benchreport import MODES, PROCESSES, groups
+from benchtable import MODES, PROCESSES, groups, median
 
 COLOURS = ("#2f6f9f", "#e08a1e", "#4b9a5f", "#b5473c", "#7b6aa8", "#8a8a8a")
 INK, FAINT = "#222222", "#d8d8d8"
-
-
-def median(runs, name):
-    return statistics.median(row[name] for row in runs)
 
 
 def thousands(number):
@@ -200,7 +196,7 @@ def axes_of(plt, results):
     return figure
 
 
-def draw(results, folder):
+def draw(results, folder, endings=("svg", "png")):
     """Write the plots there are data for; returns their names for the last line."""
     try:
         import matplotlib
@@ -218,7 +214,7 @@ def draw(results, folder):
         if figure is None:
             continue
         figure.tight_layout()
-        for ending in ("svg", "png"):
+        for ending in endings:
             figure.savefig(os.path.join(folder, f"{name}.{ending}"), dpi=110,
                            metadata={"Date": None} if ending == "svg" else None)
         plt.close(figure)

@@ -1,59 +1,14 @@
-"""Rows of results to tables, in Markdown that is also readable as plain text."""
+"""The whole report: every figure of a run as tables in Markdown."""
 import statistics
 
+import benchhead
 import benchscale
+from benchtable import (MODES, PROCESSES, column, groups, kilo, median, rate, section, spread,
+                        table)
 
-PROCESSES = ("ingest", "processor", "metrics", "exporter", "monitor", "launcher")
-MODES = {"chunks": "Millrace, PUSH, 256 a message", "push": "Millrace, PUSH, 1 a message",
-         "tcp": "Millrace, TCP lines", "acked": "Millrace, acknowledged, 256 a request"}
 FLUENT_BIT = ("Fluent Bit is not in Debian 12 and was not run here. Measured before on another "
               "machine of two cores (AMD EPYC), the same work: Fluent Bit 5.1.1, tcp: "
               "156 k records/s, 8.9 CPU s per million records, 23 MB.")
-
-
-def spread(values, form="{:.2f}"):
-    """median (min-max)"""
-    values = list(values)
-    if not values:
-        return "-"
-    middle = form.format(statistics.median(values))
-    if len(values) == 1:
-        return middle
-    return f"{middle} ({form.format(min(values))}-{form.format(max(values))})"
-
-
-def table(head, rows):
-    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
-    lines = []
-    for number, row in enumerate([head, *rows]):
-        cells = [str(cell).ljust(width) if i == 0 else str(cell).rjust(width)
-                 for i, (cell, width) in enumerate(zip(row, widths))]
-        lines.append("| " + " | ".join(cells) + " |")
-        if number == 0:
-            lines.append("|" + "|".join("-" * (width + 1) + ("-" if i == 0 else ":")
-                                        for i, width in enumerate(widths)) + "|")
-    return "\n".join(lines)
-
-
-def groups(results, kind, key=lambda row: row["who"]):
-    """Rows of a kind by who, in the order in which they first came; absent ones are left out."""
-    found = {}
-    for row in results:
-        if row["kind"] == kind and "not_here" not in row:
-            found.setdefault(key(row), []).append(row)
-    return found
-
-
-def column(runs, name, form="{:.2f}", scale=1):
-    return spread((row[name] / scale for row in runs if name in row), form)
-
-
-def kilo(runs):
-    return column(runs, "records_per_s", "{:.0f}", 1000)
-
-
-def section(title, text, body):
-    return f"## {title}\n\n{text}\n\n{body}" if text else f"## {title}\n\n{body}"
 
 
 def against(results):
@@ -75,7 +30,9 @@ def against(results):
     text = ("The reference work: 250-byte JSON log events, parse, drop level=debug (20 %), add a "
             "field, rename a field, count by two fields, a histogram by one, write JSON lines. CPU "
             "is of all processes but the producer, user and kernel. Median (least-most) of the "
-            "runs; other load: cores that others kept busy meanwhile.\n\n" + FLUENT_BIT)
+            "runs; other load: cores that others kept busy meanwhile."
+            + (f" Beside it: {versions(results)}." if versions(results) else "")
+            + "\n\n" + FLUENT_BIT)
     return section("The same work", text, table(
         ("who", "runs", "k records/s", "CPU s/million", "peak RSS MB", "other load", "lacks"),
         rows))
@@ -91,21 +48,20 @@ def above_bare(results):
 
     def ingest(runs):
         return statistics.median(row["cpu_per_million"]["ingest"] for row in runs)
-    floor = statistics.median(row["cpu_total"] for row in bare)
-    above, rest = ingest(push) - floor, ingest(chunks)
-    return (f"One record a message: ingest takes {ingest(push):.2f} µs of CPU a record, a bare "
-            f"receive and copy {floor:.2f} µs: {above:.2f} µs above it. That it also "
-            f"writes the journal and sends (with 256 a message, where taking in is nearly free, it "
-            f"takes {rest:.2f} µs) is in it.")
+    floor, one, rest = median(bare, "cpu_total"), ingest(push), ingest(chunks)
+    return (f"One record a message costs ingest {one:.2f} µs a record, a bare receive and copy "
+            f"measured beside it {floor:.2f} µs: {one - floor:.2f} µs above it. That "
+            f"ingest also writes the journal and sends is in its figure: with 256 a message, where "
+            f"taking in is nearly free, it costs {rest:.2f} µs.")
 
 
 def split(results):
     rows = []
     for mode, runs in groups(results, "throughput").items():
-        def median(what, process, runs=runs):
+        def of(what, process, runs=runs):
             return statistics.median(row[what].get(process, 0) for row in runs)
-        rows.append([mode] + [f"{median('cpu_per_million', p):.3f}"
-                              f" ({median('user_per_million', p):.2f})" for p in PROCESSES])
+        rows.append([mode] + [f"{of('cpu_per_million', p):.3f}"
+                              f" ({of('user_per_million', p):.2f})" for p in PROCESSES])
         rows.append([mode + ", MB"] + [f"{max(r['peak_rss_mb'].get(p, 0) for r in runs):.1f}"
                                        for p in PROCESSES])
     if not rows:
@@ -118,22 +74,25 @@ def split(results):
 
 def latency(results):
     rows = []
-    for rate, runs in groups(results, "latency", lambda row: row["rate"]).items():
-        rows.append((f"{rate:g}", runs[0]["mode"], len(runs),
+    for pace, runs in groups(results, "latency", lambda row: row["rate"]).items():
+        rows.append((f"{pace:g}", runs[0]["mode"], len(runs), f"{runs[0]['records'] * 0.9:.0f}",
                      *(column(runs, name) for name in ("p50_ms", "p99_ms", "p999_ms", "max_ms")),
-                     column(runs, "cpu_percent", "{:.1f}"), column(runs, "other_load")))
+                     column(runs, "cpu_percent", "{:.1f}"), column(runs, "cpu_total"),
+                     column(runs, "rss_total_mb", "{:.0f}"), column(runs, "other_load")))
     if not rows:
         return ""
-    return section("Latency", "In ms, from when a record was due (open loop) to its line in the "
-                   "sink's file; every record is counted.", table(
-                       ("records/s", "sent by", "runs", "p50", "p99", "p99.9", "max",
-                        "chain CPU %", "other load"), rows))
+    return section("Latency", "In ms, from when a record was due (open loop: a late producer does "
+                   "not hide it) to its line in the sink's file. Each record behind the first "
+                   "tenth of a run is timed, and quantiles are taken from all of them, not from "
+                   "buckets. CPU of the chain in percent of a core, and a million records.",
+                   table(("records/s", "sent by", "runs", "timed a run", "p50", "p99", "p99.9",
+                          "max", "chain CPU %", "CPU s/million", "peak RSS MB", "other load"),
+                         rows))
 
 
 AXES = {
     "workers": ("Workers", "Processes of each stage; this machine's cores are the limit."),
     "sizes": ("Record size", "About 64 KiB a message."),
-    "durability": ("Durability", ""),
     "cache": ("Page cache", "cold: all files are new, and (as root) the page cache was emptied; "
               "warm: journal and spool are on segments that are used again."),
     "producers": ("Producers", ""),
@@ -160,6 +119,42 @@ def axis(results, kind):
                                        "peak RSS MB", "other load"), rows))
 
 
+def durability(results):
+    """Levels beside each other, with what the disk itself takes for a sync."""
+    found = groups(results, "durability", lambda row: tuple(row["axis"]))
+    if not found:
+        return ""
+    rows = []
+    for (level, mode), runs in found.items():
+        disk = found.get(("disk", mode))
+        change = 100 * (median(runs, "records_per_s") / median(disk, "records_per_s") - 1) \
+            if disk else 0
+        rows.append((level, mode, len(runs), kilo(runs),
+                     f"{change:+.0f} %" if disk and level != "disk" else "",
+                     column(runs, "cpu_total"), column(runs, "rss_total_mb", "{:.0f}"),
+                     *(spread((row["fdatasync_ms"][size] for row in runs if "fdatasync_ms" in row),
+                              "{:.3f}") for size in ("4096", "524288")),
+                     column(runs, "other_load")))
+    return section("Durability", "`memory`: no journal on disk; `disk`: written, the kernel syncs; "
+                   "`fsync`: acknowledged after a sync that all batches share which came "
+                   "meanwhile. Beside it the disk alone, just before each run: p50 of a write and "
+                   "its fdatasync, in ms.", table(
+                       ("durability", "sent by", "runs", "k records/s", "against disk",
+                        "CPU s/million", "peak RSS MB", "fdatasync 4 KiB", "512 KiB",
+                        "other load"), rows) + group_commit(found))
+
+
+def group_commit(found):
+    """What sharing a sync gives: against one sync a request, which the disk's own p50 limits."""
+    runs = [row for row in found.get(("fsync", "acked"), ()) if "fdatasync_ms" in row]
+    if not runs:
+        return ""
+    alone = 1000 / statistics.median(row["fdatasync_ms"]["4096"] for row in runs)
+    return (f"\n\nA producer that waited for a sync of its own for each record would get "
+            f"{rate(alone)} records/s from this disk, one for each request of 256 "
+            f"{rate(256 * alone)}; with syncs shared it is {rate(median(runs, 'records_per_s'))}.")
+
+
 def idle(results):
     rows = [(column(runs, "cpu_percent", "{:.3f}"),
              *(f"{statistics.median(row['cpu_percent_of'].get(p, 0) for row in runs):.3f}"
@@ -173,18 +168,26 @@ def idle(results):
 
 
 def start(results):
-    rows = [(who, len(runs), column(runs, "up_s"))
+    rows = [(who, len(runs), column(runs, "waiting_mb", "{:.0f}"), column(runs, "up_s"))
             for who, runs in groups(results, "start").items()]
     if not rows:
         return ""
-    return section("Start", "From `millrace up` to all workers ready, by what waited in the spool.",
-                   table(("", "runs", "seconds"), rows))
+    return section("Start", "From `millrace up` to all workers ready, after all were killed with "
+                   "that many records in the spool which the sink had not had. MB: journal, spool "
+                   "and window on disk. What is read at a start is the last files, not all of it.",
+                   table(("waiting", "runs", "MB", "seconds"), rows))
+
+
+def versions(results):
+    """What stood beside Millrace."""
+    known = dict.fromkeys(row["version"] for row in results if row.get("version"))
+    return ", ".join(known)
 
 
 def whole(here, results):
-    head = ("# Millrace, measured\n\n{cpu}, {cores} cores, {memory_gb} GB, Linux {kernel}, "
-            "{date}").format(**here)
-    parts = [head, against(results), split(results), latency(results)]
-    parts += [axis(results, kind) for kind in AXES]
+    parts = [benchhead.head(here, results), against(results), split(results), latency(results)]
+    parts += [axis(results, kind) for kind in ("workers", "sizes")]
+    parts += [durability(results)]
+    parts += [axis(results, kind) for kind in AXES if kind not in ("workers", "sizes")]
     parts += [idle(results), start(results), benchscale.report(results, here)]
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join(part for part in parts if part) + "\n"

@@ -3,6 +3,8 @@ exactly right: such a run does not count."""
 import contextlib
 import dataclasses
 import os
+import statistics
+import tempfile
 import time
 
 from benchchain import Chain
@@ -11,6 +13,8 @@ from procs import Sample, used
 
 SETTLE_S = 0.3  # what follows the last line: done messages, watermark, events
 DEADLINE_S = 120
+SYNC_SIZES = (4096, 524288)
+SYNC_COUNTS = (200, 100)
 
 
 @dataclasses.dataclass
@@ -43,6 +47,30 @@ def warm_up(load, chain, work):
         senders.run()
         chain.wait_written(load.ask("count", *first.amount())["bytes"], DEADLINE_S)
     time.sleep(SETTLE_S)
+
+
+def fdatasync_ms(folder):
+    """Bytes -> p50 of a write and its sync, into a file that has its blocks, as segments have."""
+    found = {}
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(SYNC_SIZES[-1]))
+        file.flush()
+        os.fsync(file.fileno())
+        for size, count in zip(SYNC_SIZES, SYNC_COUNTS):
+            taken = []
+            for turn in range(count):
+                began = time.monotonic()
+                os.pwrite(file.fileno(), bytes([turn % 256]) * size, 0)
+                os.fdatasync(file.fileno())
+                taken.append(1000 * (time.monotonic() - began))
+            found[str(size)] = round(statistics.median(taken), 3)
+    return found
+
+
+def durability(load, setup, work, who):
+    """With what the disk itself takes for a sync, measured just before."""
+    syncs = fdatasync_ms(setup.folder)
+    return {**throughput(load, setup, work, "durability", who), "fdatasync_ms": syncs}
 
 
 def throughput(load, setup, work, kind="throughput", who=None, hook=None):

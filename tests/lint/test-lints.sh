@@ -84,6 +84,12 @@ expect python tests/bad.py '#!/usr/bin/python3' <<<'#!/usr/bin/env python3'
 expect docs conf/bad.md 'leads nowhere: ../no.md' <<<'See [this](../no.md).'
 expect docs conf/bad.md 'no such heading: #nine' <<<$'# Ten\n\n[nine](#nine)'
 expect docs conf/bad.1 'WARNING: missing' <<<$'.TH\n.SH NAME'
+mkdir -p "$tree/tests/bench/results"
+cp ARCHITECTURE.md "$tree/"
+cp tests/bench/*.py "$tree/tests/bench/"
+cp tests/bench/results/{results.json,report.md} "$tree/tests/bench/results/"
+expect docs README.md 'its figures are not those of' \
+    < <(sed '/bench-table:begin/,/bench-table:end/s/| 0[.]9/| 0.8/' README.md)
 
 echo "lints: $count bad files tried, $failures failures"
 [ "$failures" -eq 0 ]
