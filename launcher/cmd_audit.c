@@ -1,8 +1,8 @@
 #include "launcher/audit.h"
 
+#include "common/base/slots.h"
 #include "common/delivery/tally.h"
 #include "common/delivery/tally_sinks.h"
-#include "common/runtime/worker.h"
 #include "launcher/cli.h"
 #include "launcher/drops.h"
 #include "launcher/humane.h"
@@ -48,7 +48,7 @@ journal_of (int slot, const mr_tally_t *tally, uint64_t dropped)
 static mr_status_t
 read_journals (const char *data_dir, const mr_drops_t *drops, json_t *journals, mr_error_t *err)
 {
-    for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         mr_tally_t tally;
         mr_status_t status = mr_tally_read (data_dir, slot, &tally, err);
         if (status == MR_OK) {

@@ -1,5 +1,7 @@
 #include "launcher/drops.h"
 
+#include "common/base/slots.h"
+
 void
 mr_drops_add (mr_drops_t *self, int slot, const mr_cursor_state_t *state)
 {
@@ -24,7 +26,7 @@ uint64_t
 mr_drops_of (const mr_drops_t *self, uint64_t journal)
 {
     uint64_t records = 0;
-    for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         records += mr_cursor_dropped (&self->least[slot], journal);
     }
     return records;

@@ -3,16 +3,16 @@
 #ifndef MR_LAUNCHER_DROPS_H
 #define MR_LAUNCHER_DROPS_H
 
+#include "common/base/slots.h"
 #include "common/delivery/cursor.h"
-#include "common/runtime/worker.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* Begin with zeros. */
 typedef struct mr_drops {
-    bool seen[MR_WORKER_MAX_SLOTS];               /* the exporter has a sink for records, and ... */
-    mr_cursor_state_t least[MR_WORKER_MAX_SLOTS]; /* ... none of them let go less */
+    bool seen[MR_SLOTS_MAX];               /* the exporter has a sink for records, and ... */
+    mr_cursor_state_t least[MR_SLOTS_MAX]; /* ... none of them let go less */
 } mr_drops_t;
 
 /* The cursor of a sink of exporter `slot`. */

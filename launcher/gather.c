@@ -1,6 +1,7 @@
 #include "launcher/gather.h"
 
 #include "common/base/clock.h"
+#include "common/base/slots.h"
 #include "launcher/client.h"
 #include "launcher/httpget.h"
 
@@ -177,7 +178,7 @@ sorted (const mr_plan_t *plan, const json_t *rows)
 {
     json_t *result = json_array ();
     for (int rank = 0; rank <= MR_PLAN_MAX_STAGES + 2; rank++) {
-        for (int slot = -1; slot < MR_WORKER_MAX_SLOTS; slot++) {
+        for (int slot = -1; slot < MR_SLOTS_MAX; slot++) {
             size_t index;
             json_t *row;
             json_array_foreach (rows, index, row)

@@ -1,6 +1,7 @@
 #include "launcher/job_steps.h"
 
 #include "common/base/clock.h"
+#include "common/base/slots.h"
 #include "launcher/leaving.h"
 #include "launcher/leftover.h"
 
@@ -195,7 +196,7 @@ static int
 next_slot (const mr_job_t *job, const mr_plan_t *plan, const mr_roster_t *roster, int slot)
 {
     int stage = mr_plan_find (plan, job->stage);
-    for (; slot < MR_WORKER_MAX_SLOTS; slot++) {
+    for (; slot < MR_SLOTS_MAX; slot++) {
         const mr_unit_t *unit = mr_roster_find (roster, job->stage, slot);
         bool wanted = stage < 0 ? slot < 0 : slot >= 0 && slot < plan->stages[stage].workers;
         bool named = job->slot < 0 || slot == job->slot;
@@ -253,10 +254,9 @@ scale_begin (mr_job_t *job, mr_plan_t *plan, int stage)
     if (job->sign != '=') {
         job->workers = job->before + (job->sign == '+' ? job->workers : -job->workers);
     }
-    if (job->workers < 1 || job->workers > MR_WORKER_MAX_SLOTS) {
+    if (job->workers < 1 || job->workers > MR_SLOTS_MAX) {
         job->code = MR_EXIT_USAGE;
-        say (job, "%s: %d workers are not in 1 .. %d", job->stage, job->workers,
-             MR_WORKER_MAX_SLOTS);
+        say (job, "%s: %d workers are not in 1 .. %d", job->stage, job->workers, MR_SLOTS_MAX);
         return false;
     }
     mr_error_t err;
@@ -274,7 +274,7 @@ static bool
 shrink (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster, int64_t now_ns)
 {
     int stage = mr_plan_find (plan, job->stage);
-    for (int slot = MR_WORKER_MAX_SLOTS - 1; slot >= plan->stages[stage].workers; slot--) {
+    for (int slot = MR_SLOTS_MAX - 1; slot >= plan->stages[stage].workers; slot--) {
         mr_unit_t *unit = mr_roster_find (roster, job->stage, slot);
         if (unit != NULL && !mr_leaving_step (job, roster, unit, now_ns)) {
             return false;
@@ -290,7 +290,7 @@ find_left (const mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster)
 {
     char left[MR_LEFTOVER_BYTES];
     int stage = mr_plan_find (plan, job->stage);
-    for (int slot = plan->stages[stage].workers; slot < MR_WORKER_MAX_SLOTS; slot++) {
+    for (int slot = plan->stages[stage].workers; slot < MR_SLOTS_MAX; slot++) {
         mr_unit_t *unit = mr_roster_find (roster, job->stage, slot);
         bool dead = unit == NULL || unit->policy.state == MR_POLICY_STOPPED;
         if (dead && mr_leftover (plan, job->stage, slot, left)) {
@@ -311,7 +311,7 @@ mr_job_step_finish (mr_job_t *job, const mr_plan_t *plan, mr_roster_t *roster, i
     }
     bool done = true;
     int stage = mr_plan_find (plan, job->stage);
-    for (int slot = plan->stages[stage].workers; slot < MR_WORKER_MAX_SLOTS; slot++) {
+    for (int slot = plan->stages[stage].workers; slot < MR_SLOTS_MAX; slot++) {
         mr_unit_t *unit = mr_roster_find (roster, job->stage, slot);
         if (unit != NULL && unit->finishing && !mr_leaving_step (job, roster, unit, now_ns)) {
             done = false;

@@ -1,8 +1,8 @@
 #include "launcher/logdirs.h"
 
+#include "common/base/slots.h"
 #include "common/delivery/journal.h"
 #include "common/delivery/spool.h"
-#include "common/runtime/worker.h"
 
 #include <unistd.h>
 
@@ -11,7 +11,7 @@ mr_logdirs_each (const char *data_dir, mr_logdirs_fn *fn, void *arg)
 {
     void (*const paths[]) (const char *, int, char *) = {mr_journal_path, mr_spool_path};
     for (int kind = 0; kind < 2; kind++) {
-        for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
+        for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
             char dir[PATH_MAX];
             paths[kind](data_dir, slot, dir);
             if (access (dir, F_OK) == 0 && !fn (arg, dir)) {

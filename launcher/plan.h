@@ -4,6 +4,7 @@
 #ifndef MR_LAUNCHER_PLAN_H
 #define MR_LAUNCHER_PLAN_H
 
+#include "common/base/slots.h"
 #include "common/base/status.h"
 #include "common/runtime/config.h"
 #include "common/runtime/worker.h"
@@ -15,7 +16,7 @@ enum { MR_PLAN_MAX_STAGES = 16 };
 
 typedef struct mr_plan_stage {
     char name[MR_WORKER_NAME_BYTES];
-    int workers; /* 0 .. MR_WORKER_MAX_SLOTS */
+    int workers; /* 0 .. MR_SLOTS_MAX */
 } mr_plan_stage_t;
 
 typedef struct mr_plan {

@@ -1,6 +1,7 @@
 #include "launcher/report.h"
 
 #include "common/base/clock.h"
+#include "common/base/slots.h"
 
 #include <string.h>
 
@@ -22,7 +23,7 @@ one (const mr_unit_t *unit)
 static void
 add_stage (json_t *rows, const mr_roster_t *roster, const char *stage)
 {
-    for (int slot = -1; slot < MR_WORKER_MAX_SLOTS; slot++) {
+    for (int slot = -1; slot < MR_SLOTS_MAX; slot++) {
         const mr_unit_t *unit = mr_roster_find (roster, stage, slot);
         if (unit != NULL && (unit->policy.state != MR_POLICY_STOPPED || unit->policy.wanted)) {
             json_array_append_new (rows, one (unit));

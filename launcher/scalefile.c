@@ -1,6 +1,7 @@
 #include "launcher/scalefile.h"
 
 #include "common/base/log.h"
+#include "common/base/slots.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -42,7 +43,7 @@ mr_scalefile_read (mr_plan_t *plan)
     json_t *object = json_load_file (path, 0, &fault);
     for (int i = 0; i < plan->stage_count; i++) {
         json_int_t workers = json_integer_value (json_object_get (object, plan->stages[i].name));
-        if (workers >= 1 && workers <= MR_WORKER_MAX_SLOTS) {
+        if (workers >= 1 && workers <= MR_SLOTS_MAX) {
             plan->stages[i].workers = (int)workers;
         }
     }

@@ -1,6 +1,7 @@
 #include "launcher/targets.h"
 
 #include "common/base/option.h"
+#include "common/base/slots.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -69,9 +70,8 @@ mr_target_scale (const mr_plan_t *plan, const char *text, mr_job_t *ret_job, mr_
     }
     char *end;
     long value = strtol (number, &end, 10);
-    if (!isdigit ((unsigned char)*number) || *end != '\0' || value > MR_WORKER_MAX_SLOTS) {
-        mr_error_set (err, "\"%.64s\": the number of workers is 1 .. %d", text,
-                      MR_WORKER_MAX_SLOTS);
+    if (!isdigit ((unsigned char)*number) || *end != '\0' || value > MR_SLOTS_MAX) {
+        mr_error_set (err, "\"%.64s\": the number of workers is 1 .. %d", text, MR_SLOTS_MAX);
         return MR_INVALID;
     }
     int stage = mr_plan_find (plan, job.stage);

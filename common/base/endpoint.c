@@ -1,5 +1,7 @@
 #include "common/base/endpoint.h"
 
+#include "common/base/slots.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

@@ -9,7 +9,6 @@
 #include <stddef.h>
 
 enum {
-    MR_SLOTS_MAX = 63,           /* workers of one stage; slots are 0 .. 62 */
     MR_IPC_PATH_MAX_BYTES = 107, /* what a Unix socket address can hold */
     MR_ENDPOINT_BYTES = 512,     /* room for any endpoint that passes the checks, terminated */
 };

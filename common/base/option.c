@@ -1,6 +1,7 @@
 #include "common/base/option.h"
 
 #include "common/base/endpoint.h"
+#include "common/base/slots.h"
 
 #include <ctype.h>
 #include <inttypes.h>

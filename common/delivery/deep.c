@@ -1,5 +1,6 @@
 #include "common/delivery/deep.h"
 
+#include "common/base/slots.h"
 #include "common/delivery/deep_private.h"
 #include "common/delivery/journal.h"
 #include "common/delivery/window.h"
@@ -84,7 +85,7 @@ note_words (mr_deep_ingest_t *self, const mr_window_t *window)
         if (word.seq != self->watermark + 1 + i) {
             break;
         }
-        self->done[i] = word.state == MR_WINDOW_DONE && word.slot < MR_DEEP_SLOTS ? 1 : 0;
+        self->done[i] = word.state == MR_WINDOW_DONE && word.slot < MR_SLOTS_MAX ? 1 : 0;
         self->done_count = i + 1;
     }
     return MR_OK;
@@ -122,7 +123,7 @@ static mr_status_t
 read_journals (mr_deep_t *self, mr_error_t *err)
 {
     mr_status_t status = MR_OK;
-    for (int slot = 0; slot < MR_DEEP_SLOTS && status == MR_OK; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX && status == MR_OK; slot++) {
         status = mr_deep_read_journal (&self->ingests[slot], err);
     }
     return status;
@@ -132,7 +133,7 @@ static mr_status_t
 read_spools (mr_deep_t *self, mr_error_t *err)
 {
     mr_status_t status = MR_OK;
-    for (int slot = 0; slot < MR_DEEP_SLOTS && status == MR_OK; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX && status == MR_OK; slot++) {
         status = mr_deep_read_spool (&self->exporters[slot], err);
     }
     return status;
@@ -142,13 +143,13 @@ static mr_status_t
 cut (mr_deep_t *self, mr_error_t *err)
 {
     mr_status_t status = MR_OK;
-    for (int slot = 0; slot < MR_DEEP_SLOTS && status == MR_OK; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX && status == MR_OK; slot++) {
         status = read_window (&self->ingests[slot], err);
     }
     if (status == MR_OK) {
         status = read_journals (self, err);
     }
-    for (int slot = 0; slot < MR_DEEP_SLOTS && status == MR_OK; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX && status == MR_OK; slot++) {
         mr_deep_ingest_t *ingest = &self->ingests[slot];
         uint64_t records;
         ingest->top = ingest->last_seq;
@@ -215,7 +216,7 @@ read_all (mr_deep_t *self, mr_error_t *err)
 static void
 release (mr_deep_t *self)
 {
-    for (int slot = 0; slot < MR_DEEP_SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         mr_deep_ingest_t *ingest = &self->ingests[slot];
         mr_deep_list_release (&ingest->taken);
         mr_deep_list_release (&ingest->lost);
@@ -236,7 +237,7 @@ mr_deep_read (const char *data_dir, const mr_deep_visitor_t *visitor, mr_error_t
     mr_error_set (err, "no memory"); /* what fails otherwise says so itself */
     self->data_dir = data_dir;
     self->visitor = visitor;
-    for (int slot = 0; slot < MR_DEEP_SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         self->ingests[slot].deep = self;
         self->ingests[slot].slot = slot;
         self->exporters[slot].deep = self;

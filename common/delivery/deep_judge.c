@@ -1,4 +1,5 @@
 /* What journals and spools say, held against each other. */
+#include "common/base/slots.h"
 #include "common/delivery/deep_private.h"
 
 #include <inttypes.h>
@@ -169,7 +170,7 @@ static mr_spool_sum_t
 base_of (mr_deep_t *self, uint64_t journal)
 {
     mr_spool_sum_t all = {.journal = journal};
-    for (int slot = 0; slot < MR_DEEP_SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         mr_deep_sums_t *base = &self->exporters[slot].base;
         for (uint32_t i = 0; i < base->count; i++) {
             const mr_spool_sum_t *sum = &base->rows[i];
@@ -395,12 +396,12 @@ mr_status_t
 mr_deep_judge (mr_deep_t *self)
 {
     mr_status_t status = MR_OK;
-    for (int slot = 0; slot < MR_DEEP_SLOTS && status == MR_OK; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX && status == MR_OK; slot++) {
         if (self->ingests[slot].id != 0) {
             status = judge_journal (self, &self->ingests[slot]);
         }
     }
-    for (int slot = 0; slot < MR_DEEP_SLOTS && status == MR_OK; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX && status == MR_OK; slot++) {
         if (self->exporters[slot].there) {
             self->visitor->spool (self->visitor->arg, &self->exporters[slot].seen);
         }

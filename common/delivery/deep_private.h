@@ -4,13 +4,12 @@
 #define MR_COMMON_DELIVERY_DEEP_PRIVATE_H
 
 #include "common/base/seglog_walk.h"
+#include "common/base/slots.h"
 #include "common/delivery/deep.h"
 #include "common/delivery/spool.h"
 
 #include <limits.h>
 #include <stddef.h>
-
-enum { MR_DEEP_SLOTS = 63 };
 
 /* A list that grows. Rows are plain. */
 typedef struct mr_deep_list {
@@ -109,8 +108,8 @@ typedef struct mr_deep_exporter {
 struct mr_deep {
     const char *data_dir;
     const mr_deep_visitor_t *visitor;
-    mr_deep_ingest_t ingests[MR_DEEP_SLOTS];
-    mr_deep_exporter_t exporters[MR_DEEP_SLOTS];
+    mr_deep_ingest_t ingests[MR_SLOTS_MAX];
+    mr_deep_exporter_t exporters[MR_SLOTS_MAX];
     mr_deep_list_t spooled; /* mr_deep_spooled_t */
 };
 

@@ -1,6 +1,7 @@
 #include "common/delivery/rebuild.h"
 
 #include "common/base/seglog_walk.h"
+#include "common/base/slots.h"
 #include "common/delivery/filelock.h"
 #include "common/delivery/spool.h"
 
@@ -9,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { SLOTS = 63 };
 
 /* Which spool holds each seq above the watermark, as slot + 1; 0: none. */
 typedef struct search {
@@ -118,7 +117,7 @@ lock_out (const mr_rebuild_t *rebuild, int *ret_fd, mr_error_t *err)
 static mr_status_t
 scan_all (const char *data_dir, search_t *search, mr_error_t *err)
 {
-    for (int slot = 0; slot < SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         char dir[PATH_MAX];
         if (spool_exists (data_dir, slot, dir)) {
             mr_status_t status = scan_spool (dir, slot, search, err);

@@ -3,6 +3,7 @@
 #include "common/base/crashpoint.h"
 #include "common/base/log.h"
 #include "common/base/seglog_reader.h"
+#include "common/base/slots.h"
 #include "common/delivery/dirlock.h"
 #include "common/delivery/journal.h"
 
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POOL_SEGMENTS = 8, SLOTS = 63 };
+enum { POOL_SEGMENTS = 8 };
 
 struct mr_spool {
     char dir[PATH_MAX];
@@ -66,10 +67,10 @@ log_options (const char *dir)
 
 /* The ids of the journals that are there; whatever cannot be read is not. */
 static uint32_t
-living_journals (const mr_spool_t *self, uint64_t ids[SLOTS])
+living_journals (const mr_spool_t *self, uint64_t ids[MR_SLOTS_MAX])
 {
     uint32_t count = 0;
-    for (int slot = 0; slot < SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         char dir[PATH_MAX];
         mr_journal_info_t info;
         mr_error_t err;
@@ -91,7 +92,7 @@ sum_of (mr_spool_t *self, uint64_t journal)
         }
     }
     if (self->sum_count == MR_SPOOL_SUMS_MAX) {
-        uint64_t living[SLOTS];
+        uint64_t living[MR_SLOTS_MAX];
         uint32_t count = living_journals (self, living);
         mr_spool_sums_forget (self->sums, &self->sum_count, living, count);
     }

@@ -1,6 +1,7 @@
 #include "common/delivery/tally.h"
 
 #include "common/base/seglog_walk.h"
+#include "common/base/slots.h"
 #include "common/delivery/journal.h"
 #include "common/delivery/journal_format.h"
 #include "common/delivery/tally_spool.h"
@@ -13,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLOTS = 63, TRIES = 200, PAUSE_MS = 2 };
+enum { TRIES = 200, PAUSE_MS = 2 };
 
 /* ---- the journal's side ---- */
 
@@ -143,7 +144,7 @@ read_window (const char *data_dir, int slot, const mr_journal_info_t *info, mr_t
 /* ---- one look ---- */
 
 typedef struct look {
-    mr_tally_spool_t spools[SLOTS];
+    mr_tally_spool_t spools[MR_SLOTS_MAX];
     int count;
 } look_t;
 
@@ -159,7 +160,7 @@ end_look (look_t *look)
 static mr_status_t
 begin_look (look_t *look, const char *data_dir, mr_tally_which_t which, mr_error_t *err)
 {
-    for (which.slot = 0; which.slot < SLOTS; which.slot++) {
+    for (which.slot = 0; which.slot < MR_SLOTS_MAX; which.slot++) {
         mr_status_t status =
             mr_tally_spool_open (data_dir, &which, &look->spools[look->count], err);
         if (status == MR_OK) {
@@ -252,8 +253,8 @@ mr_tally_balanced (const mr_tally_t *self)
 struct mr_tally_follower {
     char data_dir[PATH_MAX];
     uint64_t journal;
-    mr_tally_spool_t spools[SLOTS];
-    mr_spool_sum_t sums[SLOTS]; /* journal 0: the spool was not opened yet */
+    mr_tally_spool_t spools[MR_SLOTS_MAX];
+    mr_spool_sum_t sums[MR_SLOTS_MAX]; /* journal 0: the spool was not opened yet */
 };
 
 mr_status_t
@@ -274,7 +275,7 @@ mr_tally_follower_destroy (mr_tally_follower_t **self_p)
 {
     mr_tally_follower_t *self = *self_p;
     if (self != NULL) {
-        for (int slot = 0; slot < SLOTS; slot++) {
+        for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
             mr_tally_spool_close (&self->spools[slot]);
         }
         free (self);
@@ -308,7 +309,7 @@ mr_spool_sum_t
 mr_tally_follower_read (mr_tally_follower_t *self)
 {
     mr_spool_sum_t total = {.journal = self->journal};
-    for (int slot = 0; slot < SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         follow_spool (self, slot);
         const mr_spool_sum_t *sum = &self->sums[slot];
         total.batches += sum->batches;

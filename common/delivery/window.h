@@ -14,6 +14,7 @@
 #ifndef MR_COMMON_DELIVERY_WINDOW_H
 #define MR_COMMON_DELIVERY_WINDOW_H
 
+#include "common/base/slots.h"
 #include "common/base/status.h"
 
 #include <stdbool.h>
@@ -35,7 +36,7 @@ typedef enum mr_window_state {
 typedef struct mr_window_word {
     uint64_t seq;
     uint8_t generation; /* counts settlings, so that an old copy differs from a new one */
-    uint8_t slot;       /* exporter; CLAIMED and DONE only */
+    uint8_t slot;       /* exporter, 0 .. MR_SLOTS_MAX; CLAIMED and DONE only */
     mr_window_state_t state;
 } mr_window_word_t;
 

@@ -1,5 +1,6 @@
 /* Addresses: every one is bound once, and by one worker. */
 #include "common/base/endpoint.h"
+#include "common/base/slots.h"
 #include "common/runtime/config_internal.h"
 
 #include <ctype.h>

@@ -1,6 +1,7 @@
 #include "common/runtime/peers.h"
 
 #include "common/base/log.h"
+#include "common/base/slots.h"
 #include "common/runtime/rundir.h"
 #include "common/runtime/sockets.h"
 #include "common/runtime/worker.h"
@@ -31,7 +32,7 @@ typedef struct peer {
 } peer_t;
 
 /* Twice the slots: a worker that leaves and its successor may be here at the same time. */
-enum { MAX_PEERS = 2 * MR_WORKER_MAX_SLOTS };
+enum { MAX_PEERS = 2 * MR_SLOTS_MAX };
 
 struct mr_peers {
     mr_peers_options_t options;
@@ -306,7 +307,7 @@ mr_peers_send_to (mr_peers_t *self, int slot, const void *data, size_t bytes)
 void
 mr_peers_send_all (mr_peers_t *self, const void *data, size_t bytes)
 {
-    for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         (void)!mr_peers_send_to (self, slot, data, bytes);
     }
 }

@@ -1,6 +1,7 @@
 #include "common/runtime/program_args.h"
 
 #include "common/base/crashpoint.h"
+#include "common/base/slots.h"
 #include "common/base/status.h"
 #include "common/runtime/worker.h"
 
@@ -70,7 +71,7 @@ take (const mr_program_t *program, int option, const char *given, mr_program_arg
         args->config_path = optarg;
         return -1;
     case 'n':
-        return parse_number (optarg, MR_WORKER_MAX_SLOTS - 1, &args->slot)
+        return parse_number (optarg, MR_SLOTS_MAX - 1, &args->slot)
                    ? -1
                    : usage (program, "a slot is a number from 0 to 62, not", optarg);
     case 'r':

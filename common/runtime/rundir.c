@@ -1,5 +1,6 @@
 #include "common/runtime/rundir.h"
 
+#include "common/base/slots.h"
 #include "common/runtime/worker.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ struct mr_rundir {
     int fd;
     char path[PATH_MAX];
     char stage[MR_WORKER_NAME_BYTES];
-    uint64_t seen[MR_WORKER_MAX_SLOTS]; /* file_key of the socket last seen; 0: none */
+    uint64_t seen[MR_SLOTS_MAX]; /* file_key of the socket last seen; 0: none */
     mr_rundir_fn *appeared;
     mr_rundir_fn *vanished;
     void *arg;
@@ -62,7 +63,7 @@ look (mr_rundir_t *self, int slot)
 void
 mr_rundir_scan (mr_rundir_t *self)
 {
-    for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         look (self, slot);
     }
 }

@@ -1,5 +1,6 @@
 /* The keys of the built-in sections. Each row is also a line of the reference. */
 #include "common/base/endpoint.h"
+#include "common/base/slots.h"
 #include "common/runtime/config_internal.h"
 
 #define KIB (INT64_C (1) << 10)

@@ -1,6 +1,7 @@
 #include "common/runtime/worker.h"
 
 #include "common/base/clock.h"
+#include "common/base/slots.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -329,7 +330,7 @@ mr_worker_parse_name (const char *name, char *ret_stage, int *ret_slot)
         char *end;
         long value = strtol (dot + 1, &end, 10);
         bool is_plain = dot[1] >= '0' && dot[1] <= '9' && (dot[1] != '0' || dot[2] == '\0');
-        if (!is_plain || *end != '\0' || value >= MR_WORKER_MAX_SLOTS) {
+        if (!is_plain || *end != '\0' || value >= MR_SLOTS_MAX) {
             return MR_INVALID;
         }
         slot = (int)value;

@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { MR_WORKER_NAME_BYTES = 64, MR_WORKER_MAX_SLOTS = 63 };
+enum { MR_WORKER_NAME_BYTES = 64 };
 
 enum { MR_WORKER_PAGE_AT = 1024, MR_WORKER_FILE_BYTES = 4096 };
 

@@ -1,6 +1,7 @@
 #include "stages/exporter/windows.h"
 
 #include "common/base/log.h"
+#include "common/base/slots.h"
 #include "common/delivery/filelock.h"
 
 #include <dirent.h>
@@ -55,7 +56,7 @@ mr_windows_open (mr_windows_t *self, const char *data_dir, mr_spool_t *spool, un
     *self = (mr_windows_t){.data_dir = data_dir};
     memset (self->locks, -1, sizeof self->locks);
     *ret_freed = 0;
-    for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         mr_status_t status = map (self, slot, err);
         if (status != MR_OK) {
             mr_windows_close (self);
@@ -74,7 +75,7 @@ mr_windows_close (mr_windows_t *self)
     if (self->data_dir == NULL) { /* never opened */
         return;
     }
-    for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         unmap (self, slot);
     }
 }
@@ -83,7 +84,7 @@ mr_status_t
 mr_windows_find (mr_windows_t *self, const mr_spool_t *spool, const mr_batch_t *batch,
                  mr_window_t **ret_window, mr_error_t *err)
 {
-    if (batch->origin >= MR_WORKER_MAX_SLOTS) {
+    if (batch->origin >= MR_SLOTS_MAX) {
         return MR_CLOSED;
     }
     mr_window_t **window = &self->slots[batch->origin];
@@ -115,7 +116,7 @@ slot_of_journal (const char *file)
     char *end;
     long slot = strtol (digits, &end, 10);
     bool is_plain = digits[0] >= '0' && digits[0] <= '9' && strcmp (end, ".journal") == 0;
-    return is_plain && slot < MR_WORKER_MAX_SLOTS ? (int)slot : -1;
+    return is_plain && slot < MR_SLOTS_MAX ? (int)slot : -1;
 }
 
 static void
@@ -157,7 +158,7 @@ mr_windows_refresh (mr_windows_t *self, const mr_spool_t *spool)
 uint64_t
 mr_windows_watermark (const mr_windows_t *self, uint64_t journal)
 {
-    for (int slot = 0; slot < MR_WORKER_MAX_SLOTS; slot++) {
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         if (self->slots[slot] != NULL && mr_window_journal (self->slots[slot]) == journal) {
             return mr_window_watermark (self->slots[slot]);
         }

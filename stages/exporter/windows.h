@@ -2,20 +2,20 @@
 #ifndef MR_STAGES_EXPORTER_WINDOWS_H
 #define MR_STAGES_EXPORTER_WINDOWS_H
 
+#include "common/base/slots.h"
 #include "common/base/status.h"
 #include "common/delivery/spool.h"
 #include "common/delivery/window.h"
-#include "common/runtime/worker.h"
 #include "common/wire/batch.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct mr_windows {
-    const char *data_dir;                    /* borrowed */
-    mr_window_t *slots[MR_WORKER_MAX_SLOTS]; /* NULL: none */
-    int locks[MR_WORKER_MAX_SLOTS]; /* of ingest.N.mapped, as long as the window is mapped; or -1 */
-    bool complete;                  /* each journal in data_dir has its window here */
+    const char *data_dir;             /* borrowed */
+    mr_window_t *slots[MR_SLOTS_MAX]; /* NULL: none */
+    int locks[MR_SLOTS_MAX]; /* of ingest.N.mapped, as long as the window is mapped; or -1 */
+    bool complete;           /* each journal in data_dir has its window here */
 } mr_windows_t;
 
 /* Open all that are there and settle in them what this spool's last life has claimed (DESIGN, rule

@@ -1,6 +1,7 @@
 #include "stages/ingest/sender.h"
 
 #include "common/base/log.h"
+#include "common/base/slots.h"
 #include "common/delivery/spool.h"
 #include "common/runtime/worker.h"
 #include "common/wire/crumb.h"
@@ -10,7 +11,7 @@
 static void
 settle_for_dead (mr_sender_t *self)
 {
-    bool asked[MR_WORKER_MAX_SLOTS + 1] = {false};
+    bool asked[MR_SLOTS_MAX + 1] = {false};
     for (uint64_t seq = self->watermark + 1; seq <= self->top; seq++) {
         mr_window_word_t word = mr_window_load (self->window, seq);
         if (word.seq != seq || word.state != MR_WINDOW_CLAIMED) {

@@ -6,6 +6,7 @@
 #define MR_STAGES_INGEST_SENDER_PRIVATE_H
 
 #include "common/base/clock.h"
+#include "common/base/slots.h"
 #include "common/delivery/window.h"
 #include "stages/ingest/sender.h"
 
@@ -21,8 +22,8 @@
 #define ORPHAN_NS (5 * MR_NS_PER_S)
 
 enum {
-    NEVER_PUSHED = 0xffff, /* in pushed[]: by this process */
-    OWN_SLOT = 63,         /* ingest itself, in words of batches that its journal lost */
+    NEVER_PUSHED = 0xffff,   /* in pushed[]: by this process */
+    OWN_SLOT = MR_SLOTS_MAX, /* ingest itself, in words of batches that its journal lost */
     MAX_DEAD_SEEN = 64,
 };
 
