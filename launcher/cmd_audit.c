@@ -14,9 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The store of dead letters is no section. */
-#define DEAD_STORE "dead.store"
-
 typedef struct reading {
     const mr_config_t *config;
     json_t *sinks;
@@ -67,7 +64,7 @@ static bool
 is_removed (const mr_config_t *config, const char *name)
 {
     const mr_config_section_t *section = NULL;
-    if (config == NULL || strcmp (name, DEAD_STORE) == 0) {
+    if (config == NULL || strcmp (name, MR_CURSOR_DEAD_STORE) == 0) {
         return false;
     }
     while ((section = mr_config_next_section (config, "sink", section)) != NULL) {

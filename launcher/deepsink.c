@@ -6,17 +6,13 @@
 #include "common/delivery/spool.h"
 #include "launcher/deepsink_private.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define DEAD_STORE "dead.store"
-
-enum { SLOTS = 63, FIRST_FRAMES = 256 };
+enum { FIRST_FRAMES = 256 };
 
 void
 mr_deepsink_tell (const mr_deepsink_look_t *look, const char *file, uint64_t offset,
@@ -183,7 +179,7 @@ find_sink (mr_deepsink_look_t *look, const mr_config_t *config, mr_error_t *err)
     mr_deepsink_t *sink = &look->sink;
     mr_rows_input_t input = (mr_rows_input_t)sink->state.input;
     look->key = mr_hash64 (sink->name, strlen (sink->name));
-    if (strcmp (sink->name, DEAD_STORE) == 0) {
+    if (strcmp (sink->name, MR_CURSOR_DEAD_STORE) == 0) {
         look->is_file = true;
         snprintf (look->path, sizeof look->path, "%s/dead/exporter.%d.jsonl", look->data_dir,
                   sink->slot);
@@ -237,43 +233,35 @@ look_at_sink (mr_deepsink_look_t *look, const mr_config_t *config, mr_error_t *e
 
 /* ---- all of them ---- */
 
-static int
-is_cursor (const struct dirent *entry)
-{
-    size_t bytes = strlen (entry->d_name);
-    return bytes > 7 && strcmp (entry->d_name + bytes - 7, ".cursor") == 0;
-}
-
 typedef struct reading {
     const char *data_dir;
     const mr_config_t *config;
     const mr_deepsink_visitor_t *visitor;
+    mr_error_t *err;
 } reading_t;
 
 static mr_status_t
-read_one (const reading_t *reading, int slot, const char *name, mr_error_t *err)
+read_one (void *arg, const mr_cursor_place_t *place)
 {
-    char dir[PATH_MAX];
-    char path[PATH_MAX + NAME_MAX + 2];
+    const reading_t *reading = arg;
     char cursor_file[PATH_MAX];
-    mr_cursor_dir (reading->data_dir, slot, dir);
-    snprintf (path, sizeof path, "%s/%s", dir, name);
-    snprintf (cursor_file, sizeof cursor_file, "exporter.%d.cursors/%s", slot, name);
+    snprintf (cursor_file, sizeof cursor_file, "exporter.%d.cursors/%s.cursor", place->slot,
+              place->name);
     mr_deepsink_look_t *look = calloc (1, sizeof *look);
     if (look == NULL) {
-        return mr_error_errno (err, "audit");
+        return mr_error_errno (reading->err, "audit");
     }
     look->visitor = reading->visitor;
     look->data_dir = reading->data_dir;
     look->cursor_file = cursor_file;
-    look->sink.slot = slot;
-    snprintf (look->sink.name, sizeof look->sink.name, "%.*s", (int)(strlen (name) - 7), name);
-    mr_status_t status = mr_cursor_read (path, &look->sink.state, err);
+    look->sink.slot = place->slot;
+    snprintf (look->sink.name, sizeof look->sink.name, "%s", place->name);
+    mr_status_t status = mr_cursor_read (place->path, &look->sink.state, reading->err);
     if (status == MR_INVALID) {
         mr_deepsink_tell (look, cursor_file, 0, "the cursor is broken, or of another version");
         status = MR_OK;
     } else if (status == MR_OK) {
-        status = look_at_sink (look, reading->config, err);
+        status = look_at_sink (look, reading->config, reading->err);
     }
     free (look->frames);
     free (look);
@@ -284,21 +272,7 @@ mr_status_t
 mr_deepsink_read (const char *data_dir, const mr_config_t *config,
                   const mr_deepsink_visitor_t *visitor, mr_error_t *err)
 {
-    reading_t reading = {data_dir, config, visitor};
-    mr_status_t status = MR_OK;
+    reading_t reading = {data_dir, config, visitor, err};
     mr_error_set (err, "no memory"); /* what fails otherwise says so itself */
-    for (int slot = 0; slot < SLOTS && status == MR_OK; slot++) {
-        char dir[PATH_MAX];
-        mr_cursor_dir (data_dir, slot, dir);
-        struct dirent **entries = NULL;
-        int count = scandir (dir, &entries, is_cursor, alphasort);
-        for (int i = 0; i < count; i++) {
-            if (status == MR_OK) {
-                status = read_one (&reading, slot, entries[i]->d_name, err);
-            }
-            free (entries[i]);
-        }
-        free (entries);
-    }
-    return status;
+    return mr_cursor_each (data_dir, read_one, &reading);
 }

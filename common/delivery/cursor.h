@@ -67,6 +67,21 @@ bool mr_cursor_same_boot (const mr_cursor_t *self);
 
 void mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state);
 
+/* The cursor of the store of dead letters; no sink of the configuration can be called that. */
+#define MR_CURSOR_DEAD_STORE "dead.store"
+
+typedef struct mr_cursor_place {
+    int slot;         /* of the exporter */
+    const char *name; /* of the sink */
+    const char *path;
+} mr_cursor_place_t;
+
+typedef mr_status_t mr_cursor_fn (void *arg, const mr_cursor_place_t *place);
+
+/* Call fn for each cursor file in a data directory, by slot and name, until one does not return
+ * MR_OK; returns what the last one did. */
+MR_CHECK mr_status_t mr_cursor_each (const char *data_dir, mr_cursor_fn *fn, void *arg);
+
 /* Read a cursor once, from any process; of this version or the one before. MR_OK; MR_CLOSED: no
  * such file; MR_INVALID; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_cursor_read (const char *path, mr_cursor_state_t *ret_state,

@@ -2,14 +2,11 @@
 
 #include "common/delivery/tally_spool.h"
 
-#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-enum { SLOTS = 63, FRAMES = 64, TRIES = 20, PAUSE_MS = 2 };
+enum { FRAMES = 64, TRIES = 20, PAUSE_MS = 2 };
 
 static uint64_t
 rows_of (const mr_seglog_frame_t *frame, uint64_t input)
@@ -131,37 +128,29 @@ look (const char *data_dir, const char *path, mr_tally_sink_t *sink, mr_error_t 
     return status == MR_AGAIN || status == MR_CLOSED ? MR_OK : status;
 }
 
-static int
-is_cursor (const struct dirent *entry)
+typedef struct visit {
+    const char *data_dir;
+    mr_tally_sink_fn *fn;
+    void *arg;
+    mr_error_t *err;
+} visit_t;
+
+static mr_status_t
+visit (void *arg, const mr_cursor_place_t *place)
 {
-    size_t bytes = strlen (entry->d_name);
-    return bytes > 7 && strcmp (entry->d_name + bytes - 7, ".cursor") == 0;
+    const visit_t *self = arg;
+    mr_tally_sink_t sink = {.slot = place->slot};
+    snprintf (sink.name, sizeof sink.name, "%s", place->name);
+    mr_status_t status = look (self->data_dir, place->path, &sink, self->err);
+    if (status == MR_OK) {
+        self->fn (self->arg, &sink);
+    }
+    return status;
 }
 
 mr_status_t
 mr_tally_sinks (const char *data_dir, mr_tally_sink_fn *fn, void *arg, mr_error_t *err)
 {
-    mr_status_t status = MR_OK;
-    for (int slot = 0; slot < SLOTS; slot++) {
-        char dir[PATH_MAX];
-        mr_cursor_dir (data_dir, slot, dir);
-        struct dirent **entries = NULL;
-        int count = scandir (dir, &entries, is_cursor, alphasort);
-        for (int i = 0; i < count; i++) {
-            char path[PATH_MAX + NAME_MAX + 2];
-            const char *file = entries[i]->d_name;
-            mr_tally_sink_t sink = {.slot = slot};
-            snprintf (path, sizeof path, "%s/%s", dir, file);
-            snprintf (sink.name, sizeof sink.name, "%.*s", (int)(strlen (file) - 7), file);
-            if (status == MR_OK) {
-                status = look (data_dir, path, &sink, err);
-            }
-            if (status == MR_OK) {
-                fn (arg, &sink);
-            }
-            free (entries[i]);
-        }
-        free (entries);
-    }
-    return status;
+    visit_t self = {data_dir, fn, arg, err};
+    return mr_cursor_each (data_dir, visit, &self);
 }

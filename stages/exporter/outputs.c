@@ -20,9 +20,6 @@
 
 enum { MAX_OUTPUTS = MR_CONFIG_SINKS_MAX + 1, ON_FULL_DROP = 1, LAG_BYTES = 4 << 20 };
 
-/* The store of dead letters; not a name that the configuration allows. */
-#define DEAD_STORE "dead.store"
-
 typedef struct output {
     char operation[MR_WORKER_NAME_BYTES]; /* "export.<sink>" */
     mr_pump_t *pump;
@@ -213,7 +210,7 @@ add_dead_store (mr_outputs_t *self, const char *data_dir, mr_error_t *err)
         mr_rows_release (&rows);
         return status;
     }
-    return add (self, DEAD_STORE, &rows, &sink, err);
+    return add (self, MR_CURSOR_DEAD_STORE, &rows, &sink, err);
 }
 
 static void

@@ -4,11 +4,13 @@
 #include "common/base/hash.h"
 #include "tests/support/suite.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -213,6 +215,55 @@ START_TEST (test_a_crash_while_committing_leaves_this_commit_or_the_one_before)
 }
 END_TEST
 
+/* Notes what it is told of; refuses at the `left`th. */
+typedef struct seen {
+    char text[256];
+    int left;
+} seen_t;
+
+static mr_status_t
+note_place (void *arg, const mr_cursor_place_t *place)
+{
+    seen_t *seen = arg;
+    size_t bytes = strlen (seen->text);
+    ck_assert_int_eq (access (place->path, F_OK), 0);
+    snprintf (seen->text + bytes, sizeof seen->text - bytes, "%d:%s ", place->slot, place->name);
+    return --seen->left == 0 ? MR_AGAIN : MR_OK;
+}
+
+static void
+touch (const char *data_dir, int slot, const char *name)
+{
+    char dir[PATH_MAX];
+    mr_cursor_dir (data_dir, slot, dir);
+    ck_assert (mkdir (dir, 0700) == 0 || errno == EEXIST);
+    snprintf (path, sizeof path, "%.*s/%s", PATH_MAX - 64, dir, name);
+    int fd = open (path, O_CREAT | O_WRONLY, 0600);
+    ck_assert_int_ge (fd, 0);
+    close (fd);
+}
+
+START_TEST (test_the_cursors_of_a_directory_come_by_slot_and_name_until_one_is_refused)
+{
+    const char *data_dir = mr_test_dir ();
+    seen_t all = {.left = -1};
+    ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &all), MR_OK);
+    ck_assert_str_eq (all.text, "");
+    touch (data_dir, 62, "last.cursor");
+    touch (data_dir, 2, "out.cursor");
+    touch (data_dir, 2, "dead.store.cursor");
+    touch (data_dir, 2, "out.cursor.new");
+    touch (data_dir, 2, "cursor");
+    touch (data_dir, 2, ".cursor");
+    touch (data_dir, 63, "nobodys.cursor");
+    ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &all), MR_OK);
+    ck_assert_str_eq (all.text, "2:dead.store 2:out 62:last ");
+    seen_t some = {.left = 2};
+    ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &some), MR_AGAIN);
+    ck_assert_str_eq (some.text, "2:dead.store 2:out ");
+}
+END_TEST
+
 int
 main (void)
 {
@@ -225,6 +276,7 @@ main (void)
         test_a_cursor_with_no_whole_slot_is_refused_and_left_as_it_is,
         test_a_commit_of_another_start_of_the_machine_is_known,
         test_a_crash_while_committing_leaves_this_commit_or_the_one_before,
+        test_the_cursors_of_a_directory_come_by_slot_and_name_until_one_is_refused,
         NULL,
     };
     return mr_suite_run ("cursor", tests);
