@@ -7,6 +7,7 @@
 #include "common/delivery/journal.h"
 #include "common/delivery/spool.h"
 #include "common/delivery/window.h"
+#include "tests/support/chain_kit.h"
 #include "tests/support/doctor.h"
 #include "tests/support/suite.h"
 
@@ -18,116 +19,19 @@
 
 enum { BATCHES = 120, RECORDS = 3, FAULTS = 64, SEGMENT = 8192 };
 
-static char data_dir[PATH_MAX - 64];
 static mr_error_t err;
-
-/* ---- a chain that ran ---- */
-
-static mr_journal_t *journal;
-static mr_window_t *window;
-static mr_spool_t *spools[2];
-
-static mr_status_t
-nothing_to_save (void *arg, mr_buffer_t *out)
-{
-    (void)arg;
-    (void)out;
-    return MR_OK;
-}
-
-static mr_status_t
-nothing_to_load (void *arg, const void *data, size_t bytes)
-{
-    (void)arg;
-    (void)data;
-    (void)bytes;
-    return MR_OK;
-}
+static mr_chain_t chain = {
+    .journal_segment = SEGMENT,
+    .spool_segment = SEGMENT,
+    .records = RECORDS,
+    .filtered = 1,
+};
 
 static void
 open_chain (void)
 {
-    snprintf (data_dir, sizeof data_dir, "%.200s", mr_test_dir ());
-    mr_doctor_data (data_dir);
-    mr_journal_options_t options = {
-        .data_dir = data_dir,
-        .segment_bytes = SEGMENT,
-        .state = {.save = nothing_to_save, .load = nothing_to_load, .apply = nothing_to_load},
-    };
-    ck_assert_msg (mr_journal_open (&options, &journal, &err) == MR_OK, "%s", err.text);
-    char path[PATH_MAX];
-    snprintf (path, sizeof path, "%s/ingest.0.window", data_dir);
-    uint64_t id = mr_journal_info (journal).id;
-    ck_assert_int_eq (mr_window_prepare (path, id, 0, &window, &err), MR_OK);
-    ck_assert_int_eq (mr_window_install (window, &err), MR_OK);
-    for (int slot = 0; slot < 2; slot++) {
-        mr_spool_options_t spool = {.data_dir = data_dir, .slot = slot, .segment_bytes = SEGMENT};
-        ck_assert_int_eq (mr_spool_open (&spool, &spools[slot], &err), MR_OK);
-    }
-}
-
-static void
-close_chain (void)
-{
-    mr_journal_close (&journal);
-    mr_window_close (&window);
-    mr_spool_close (&spools[0]);
-    mr_spool_close (&spools[1]);
-}
-
-/* Batch `seq` as a frame; the caller's. One of its records was filtered when it is `done`. */
-static void *
-make_frame (uint64_t seq, bool done, size_t *ret_bytes, mr_batch_t *ret_batch)
-{
-    static char text[256];
-    static uint32_t offsets[RECORDS + 1];
-    uint32_t count = done ? RECORDS - 1 : RECORDS;
-    for (uint32_t i = 0; i < count; i++) {
-        offsets[i + 1] = offsets[i] + (uint32_t)sprintf (text + offsets[i], "{\"s\":%u,\"i\":%u}\n",
-                                                         (unsigned)seq, i);
-    }
-    mr_batch_t batch = {
-        .journal = mr_journal_info (journal).id,
-        .seq = seq,
-        .attempt = 1,
-        .received = RECORDS,
-        .count = count,
-        .filtered = RECORDS - count,
-        .created_ns = 1,
-        .records = text,
-        .records_bytes = offsets[count],
-        .offsets = offsets,
-    };
-    *ret_bytes = mr_batch_encoded_bytes (&batch);
-    void *frame = aligned_alloc (64, (*ret_bytes + 63) / 64 * 64);
-    ck_assert_ptr_nonnull (frame);
-    mr_batch_encode (&batch, frame);
-    ck_assert_int_eq (mr_batch_decode (frame, *ret_bytes, ret_batch, &err), MR_OK);
-    return frame;
-}
-
-static void
-take_in (uint64_t seq)
-{
-    size_t bytes;
-    mr_batch_t batch;
-    void *frame = make_frame (seq, false, &bytes, &batch);
-    mr_journal_entry_t entry = {.frame = frame, .frame_bytes = bytes, .batch = &batch};
-    ck_assert_int_eq (mr_journal_append (journal, &entry, &err), MR_OK);
-    mr_window_send (window, seq);
-    free (frame);
-}
-
-static void
-finish (uint64_t seq, int slot)
-{
-    size_t bytes;
-    mr_batch_t batch;
-    bool released;
-    void *frame = make_frame (seq, true, &bytes, &batch);
-    mr_spool_offer_t offer = {.window = window, .frame = frame, .bytes = bytes, .batch = &batch};
-    ck_assert_int_eq (mr_spool_accept (spools[slot], &offer, &released, &err), MR_OK);
-    free (frame);
+    mr_chain_open (&chain);
+    mr_doctor_data (chain.data_dir);
 }
 
 /* BATCHES through both exporters in turn; the last two are in flight. */
@@ -136,9 +40,9 @@ run_chain (void)
 {
     open_chain ();
     for (uint64_t seq = 1; seq <= BATCHES; seq++) {
-        take_in (seq);
+        mr_chain_take_in (&chain, seq);
         if (seq <= BATCHES - 2) {
-            finish (seq, (int)(seq % 2));
+            mr_chain_finish (&chain, seq, (int)(seq % 2));
         }
     }
 }
@@ -181,7 +85,7 @@ audit (void)
     const mr_deep_visitor_t visitor = {on_fault, on_journal, on_spool, NULL};
     fault_count = 0;
     journals_told = 0;
-    mr_status_t status = mr_deep_read (data_dir, &visitor, &err);
+    mr_status_t status = mr_deep_read (chain.data_dir, &visitor, &err);
     ck_assert_msg (status == MR_OK, "%s: %s", mr_status_name (status), err.text);
     ck_assert_uint_eq (journals_told, 1);
 }
@@ -240,7 +144,7 @@ START_TEST (test_a_whole_chain_balances_while_it_is_open_and_at_rest)
     ck_assert_uint_eq (found.batches, BATCHES - 2);
     ck_assert_uint_eq (found.compared, BATCHES - 2);
     ck_assert_uint_eq (found.from, 1);
-    close_chain ();
+    mr_chain_close (&chain);
     assert_whole ();
 }
 END_TEST
@@ -248,13 +152,13 @@ END_TEST
 START_TEST (test_what_retention_took_is_proved_by_totals)
 {
     run_chain ();
-    ck_assert_int_eq (mr_journal_settle (journal, BATCHES - 2, &err), MR_OK);
-    mr_seglog_t *log = mr_spool_log (spools[0]);
+    ck_assert_int_eq (mr_journal_settle (chain.journal, BATCHES - 2, &err), MR_OK);
+    mr_seglog_t *log = mr_spool_log (chain.spools[0]);
     unsigned removed = 0;
     ck_assert_int_eq (
         mr_seglog_trim (log, mr_seglog_end (log), mr_clock_wall_ns (), &removed, &err), MR_OK);
     ck_assert_uint_gt (removed, 0);
-    close_chain ();
+    mr_chain_close (&chain);
     assert_whole ();
     ck_assert_uint_gt (found.from, 1);
     ck_assert_uint_lt (found.from, BATCHES);
@@ -269,7 +173,7 @@ END_TEST
 START_TEST (test_a_frame_that_was_removed_from_a_spool_is_missed)
 {
     run_chain ();
-    close_chain ();
+    mr_chain_close (&chain);
     mr_doctor_remove (IN_SPOOL (0), 10);
     audit ();
     assert_fault (10, "ingest.0.journal", "in no spool");
@@ -280,7 +184,7 @@ END_TEST
 START_TEST (test_the_last_frame_of_a_spool_is_missed_too)
 {
     run_chain ();
-    close_chain ();
+    mr_chain_close (&chain);
     mr_doctor_remove_last (0, BATCHES - 2);
     audit ();
     assert_fault (BATCHES - 2, "ingest.0.journal", "in no spool");
@@ -300,9 +204,10 @@ START_TEST (test_a_frame_that_is_in_a_second_spool_too_is_found)
     mr_seglog_entry_t entry = {.type = MR_SEGLOG_DATA, .iov = &iov, .iov_count = 1};
     memcpy (entry.words, frame.words, sizeof entry.words);
     uint64_t position;
-    ck_assert_int_eq (mr_seglog_append (mr_spool_log (spools[1]), &entry, &position, &err), MR_OK);
+    ck_assert_int_eq (mr_seglog_append (mr_spool_log (chain.spools[1]), &entry, &position, &err),
+                      MR_OK);
     free (file.bytes);
-    close_chain ();
+    mr_chain_close (&chain);
     audit ();
     assert_fault (10, "exporter.1.spool", "there twice: also in exporter.0.spool");
     assert_fault (0, "", "3 too many");
@@ -312,7 +217,7 @@ END_TEST
 START_TEST (test_a_flipped_byte_in_a_spool_is_named_with_its_place)
 {
     run_chain ();
-    close_chain ();
+    mr_chain_close (&chain);
     size_t at = mr_doctor_flip (IN_SPOOL (0), 10, MR_SEGLOG_FRAME_BYTES + 100);
     audit ();
     const mr_deep_fault_t *fault = assert_fault (0, "exporter.0.spool", "payload checksum");
@@ -324,7 +229,7 @@ END_TEST
 START_TEST (test_counts_that_are_not_those_of_the_batch_are_found)
 {
     run_chain ();
-    close_chain ();
+    mr_chain_close (&chain);
     mr_doctor_word (IN_SPOOL (0), 10, MR_SPOOL_WORD_EXPORTED, 1);
     audit ();
     assert_fault (10, "exporter.0.spool", "the frame says exported 3");
@@ -336,7 +241,7 @@ END_TEST
 START_TEST (test_a_cumulative_count_of_the_journal_that_is_off_is_found)
 {
     run_chain ();
-    close_chain ();
+    mr_chain_close (&chain);
     mr_doctor_word (IN_JOURNAL, 10, MR_JOURNAL_WORD_TOTAL, 1);
     audit ();
     assert_fault (10, "ingest.0.journal", "the frame says 31 records received so far; it has 3");
@@ -351,7 +256,7 @@ END_TEST
 START_TEST (test_totals_at_the_start_of_a_segment_that_are_off_are_found)
 {
     run_chain ();
-    close_chain ();
+    mr_chain_close (&chain);
     mr_doctor_snapshot (IN_JOURNAL, BATCHES, 24); /* received */
     audit ();
     ck_assert_uint_eq (
@@ -365,7 +270,7 @@ END_TEST
 START_TEST (test_a_frame_that_was_removed_from_the_journal_is_missed)
 {
     run_chain ();
-    close_chain ();
+    mr_chain_close (&chain);
     mr_doctor_remove (IN_JOURNAL, 10);
     audit ();
     assert_fault (11, "ingest.0.journal", "the frame says 33 records received so far; it has 3");
@@ -375,11 +280,11 @@ END_TEST
 START_TEST (test_a_batch_that_the_journal_does_not_know_is_found)
 {
     run_chain ();
-    take_in (BATCHES + 1);
-    finish (BATCHES + 1, 0);
-    close_chain ();
+    mr_chain_take_in (&chain, BATCHES + 1);
+    mr_chain_finish (&chain, BATCHES + 1, 0);
+    mr_chain_close (&chain);
     char dir[PATH_MAX];
-    mr_journal_path (data_dir, 0, dir);
+    mr_journal_path (chain.data_dir, 0, dir);
     mr_doctored_t file;
     size_t at = mr_doctor_open (&file, IN_JOURNAL, BATCHES + 1);
     uint64_t position = file.head.start + at;
@@ -393,9 +298,9 @@ END_TEST
 START_TEST (test_a_window_that_says_done_of_what_is_in_no_spool_is_found)
 {
     run_chain ();
-    ck_assert (mr_window_claim (window, BATCHES, 0, 1));
-    mr_window_done (window, BATCHES, 1);
-    close_chain ();
+    ck_assert (mr_window_claim (chain.window, BATCHES, 0, 1));
+    mr_window_done (chain.window, BATCHES, 1);
+    mr_chain_close (&chain);
     audit ();
     ck_assert_uint_eq (found.tally.watermark, BATCHES - 2);
     assert_fault (BATCHES, "ingest.0.journal", "in no spool");
@@ -405,7 +310,7 @@ END_TEST
 START_TEST (test_damage_of_the_journal_matters_where_nothing_else_vouches)
 {
     run_chain ();
-    close_chain ();
+    mr_chain_close (&chain);
     mr_doctor_flip (IN_JOURNAL, 10, MR_SEGLOG_FRAME_BYTES + 100);
     assert_whole (); /* it is settled */
     ck_assert_uint_eq (found.damaged, 1);
@@ -419,13 +324,13 @@ END_TEST
 START_TEST (test_what_was_given_up_is_in_the_equation)
 {
     run_chain ();
-    ck_assert (mr_window_claim (window, BATCHES - 1, 0, 63));
-    ck_assert_int_eq (mr_journal_lose (journal, BATCHES - 1, &err), MR_OK);
-    mr_window_done (window, BATCHES - 1, 63);
+    ck_assert (mr_window_claim (chain.window, BATCHES - 1, 0, 63));
+    ck_assert_int_eq (mr_journal_lose (chain.journal, BATCHES - 1, &err), MR_OK);
+    mr_window_done (chain.window, BATCHES - 1, 63);
     assert_whole ();
     ck_assert_uint_eq (found.tally.watermark, BATCHES - 1);
     ck_assert_uint_eq (found.tally.lost, RECORDS);
-    close_chain ();
+    mr_chain_close (&chain);
     assert_whole ();
 }
 END_TEST
@@ -433,15 +338,16 @@ END_TEST
 START_TEST (test_without_a_window_what_the_journal_noted_holds)
 {
     run_chain ();
-    ck_assert_int_eq (mr_journal_settle (journal, BATCHES / 2, &err), MR_OK);
-    close_chain ();
+    ck_assert_int_eq (mr_journal_settle (chain.journal, BATCHES / 2, &err), MR_OK);
+    mr_chain_close (&chain);
     char path[PATH_MAX];
-    snprintf (path, sizeof path, "%s/ingest.0.window", data_dir);
+    snprintf (path, sizeof path, "%s/ingest.0.window", chain.data_dir);
     ck_assert_int_eq (unlink (path), 0);
     assert_whole ();
     ck_assert_uint_eq (found.tally.watermark, BATCHES / 2);
     mr_tally_t tally;
-    mr_status_t status = mr_tally_read (data_dir, 0, &tally, &err); /* the quick one knows too */
+    mr_status_t status =
+        mr_tally_read (chain.data_dir, 0, &tally, &err); /* the quick one knows too */
     ck_assert_msg (status == MR_OK, "%s", err.text);
     ck_assert_uint_eq (tally.watermark, BATCHES / 2);
     ck_assert_uint_eq (tally.settled_in, BATCHES / 2 * RECORDS);
