@@ -1,5 +1,7 @@
-"""Fixtures of the tests over harness.Pipeline; a test that fails shows what its workers wrote."""
+"""Fixtures of the tests over harness.Pipeline and deliverylib.Delivery; a test that fails shows
+what its workers wrote."""
 import pytest
+from deliverylib import Delivery
 from harness import Pipeline
 
 
@@ -17,6 +19,24 @@ def make_pipeline(request):
         if getattr(request.node, "failed", False):
             print(pipeline.complaints())
         pipeline.close()
+
+
+@pytest.fixture(name="chains")
+def make_chains(request):
+    """chains(...) -> a Delivery that is up (unless up=False), closed at the end of the test."""
+    made = []
+
+    def make(environment=None, up=True, **options):
+        made.append(Delivery(**options))
+        if up:
+            made[-1].up(environment)
+        return made[-1]
+
+    yield make
+    for chain in made:
+        if getattr(request.node, "failed", False):
+            print(chain.complaints())
+        chain.close()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -108,11 +108,11 @@ class Chain:
         prefix = ["setpriv", "--reuid", self.user, "--clear-groups"] if self.user else []
         return prefix + [os.path.join(self.bin, "millrace"), *words]
 
-    def millrace(self, *words, code=0, deadline_s=DEADLINE_S):
+    def millrace(self, *words, code=0, deadline_s=DEADLINE_S, environment=None):
         """Run one command to its end; its exit code must be `code`."""
         done = subprocess.run(self.command(*words, "-c", self.config), capture_output=True,
                               text=True, timeout=deadline_s, check=False,
-                              stdin=subprocess.DEVNULL)
+                              env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL)
         assert code in (done.returncode, None), (words, done.returncode, done.stdout, done.stderr)
         return done
 
@@ -140,8 +140,9 @@ class Chain:
         self.processes.append(process)
         return process
 
-    def up(self):
-        return self.millrace("up", "--detach")
+    def up(self, environment=None):
+        """environment: what the whole chain has more in its own."""
+        return self.millrace("up", "--detach", environment=environment)
 
     def status(self):
         """Worker name -> its row of `status --json`."""

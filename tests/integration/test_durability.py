@@ -3,7 +3,6 @@ sink's bytes; and that what was lost is what the audit says."""
 import json
 import os
 import signal
-import subprocess
 
 import pytest
 from deliverylib import Delivery, dead_letters, lines_in, outputs, tally
@@ -17,10 +16,8 @@ class Memory(Delivery):
         super().__init__(ingest="durability = memory\n")
         self.armed = os.path.join(self.folder, "armed")
 
-    def up(self):
-        subprocess.run([*self.command("up", "--detach"), "-c", self.config], check=True, timeout=60,
-                       env={**os.environ, "MILLRACE_CRASH_FILE": self.armed},
-                       stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    def up(self, environment=None):
+        return super().up({"MILLRACE_CRASH_FILE": self.armed, **(environment or {})})
 
     def audit(self):
         return json.loads(self.millrace("audit", "--json").stdout)

@@ -4,10 +4,9 @@ import glob
 import json
 import os
 import signal
-import subprocess
 
 import pytest
-from deliverylib import Delivery, lines_in, outputs, tally
+from deliverylib import lines_in, outputs, tally
 from harness import is_alive, wait_for
 
 # The points that a life under load passes by itself.
@@ -21,30 +20,16 @@ POINTS = ["spool.accept.reserved", "spool.accept.claimed", "spool.accept.appende
 
 
 @pytest.fixture(name="make")
-def make_chain(request):
-    """make(...) -> a chain that is up; it is closed at the end of the test."""
-    made = []
-
-    def make(environment=None, **options):
-        exporter = options.pop("exporter", "")
-        sink = options.pop("sink", "path = out.jsonl\n")
-        chain = Delivery(**options)
-        made.append(chain)
+def make_chain(chains):
+    def make(environment=None, sink="path = out.jsonl\n", **options):
+        chain = chains(up=False, **options)
         with open(chain.config, encoding="utf-8") as source:
             text = source.read()
         with open(chain.config, "w", encoding="utf-8") as out:
-            out.write(text.replace("[exporter]\n", f"[exporter]\n{exporter}").replace(
-                "path = out.jsonl\n", sink, 1))
-        subprocess.run([*chain.command("up", "--detach"), "-c", chain.config],
-                       env={**os.environ, **(environment or {})}, check=True, timeout=60,
-                       stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+            out.write(text.replace("path = out.jsonl\n", sink, 1))
+        chain.up(environment)
         return chain
-
-    yield make
-    for chain in made:
-        if getattr(request.node, "failed", False):
-            print(chain.complaints())
-        chain.close()
+    return make
 
 
 def last_value(chain, name="requests"):

@@ -1,27 +1,19 @@
 """Scaling down: a worker that keeps a journal or a spool goes when that is finished, however long
 it takes and whatever dies meanwhile; the operator hears what it waits for."""
+import functools
 import json
 import os
 
 import pytest
-from deliverylib import Delivery, lines_in
+from deliverylib import lines_in
 from harness import is_alive, tail, wait_for
 
 SECOND = "[sink second]\ntype = file\npath = second/out.jsonl\n"
 
 
 @pytest.fixture(name="make")
-def make_chain():
-    made = []
-
-    def make(**options):
-        made.append(Delivery(extra=SECOND, **options))
-        made[-1].up()
-        return made[-1]
-
-    yield make
-    for chain in made:
-        chain.close()
+def make_chain(chains):
+    return functools.partial(chains, extra=SECOND)
 
 
 class Broken:

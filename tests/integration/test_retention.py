@@ -3,26 +3,14 @@ import json
 import os
 
 import pytest
-from deliverylib import Delivery, lines_in, outputs
+from deliverylib import lines_in, outputs
 from harness import is_alive, wait_for
 
 
 @pytest.fixture(name="make")
-def make_chain(request):
-    """make(...) -> a chain that is up; it is closed at the end of the test."""
-    made = []
-
-    def make(ingest, exporter):
-        made.append(Delivery(ingest="segment_bytes = 1MiB\n" + ingest,
-                             exporter="spool_segment = 64KiB\n" + exporter))
-        made[-1].up()
-        return made[-1]
-
-    yield make
-    for chain in made:
-        if getattr(request.node, "failed", False):
-            print(chain.complaints())
-        chain.close()
+def make_chain(chains):
+    return lambda ingest, exporter: chains(ingest="segment_bytes = 1MiB\n" + ingest,
+                                           exporter="spool_segment = 64KiB\n" + exporter)
 
 
 def segments(chain, log):

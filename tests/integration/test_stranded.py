@@ -5,21 +5,13 @@ import os
 import signal
 
 import pytest
-from deliverylib import Delivery, lines_in
+from deliverylib import lines_in
 from harness import is_alive, wait_for
 
 
 @pytest.fixture(name="make")
-def make_chains():
-    chains = []
-
-    def make(**options):
-        chains.append(Delivery(**options))
-        chains[-1].up()
-        return chains[-1]
-    yield make
-    for chain in chains:
-        chain.close()
+def make_chain(chains):
+    return chains
 
 
 def change(chain, before, after):
