@@ -14,6 +14,24 @@ sys.path.insert(0, SUPPORT)
 from numbered import Numbered, dead_letters, lines_in, outputs, tally, verdict  # noqa: E402,F401
 
 STAGES = ("ingest", "processor", "metrics", "exporter")
+SECOND = "[sink second]\ntype = file\npath = second/out.jsonl\n"
+
+
+def obstruct(folder):
+    """Nothing can be written to the folder until what stands in its place now is removed."""
+    os.rename(folder, folder + ".aside")
+    with open(folder, "w", encoding="utf-8"):
+        pass
+
+
+def flip(path, where):
+    """Flip a bit at the first place where these bytes stand. Returns the place."""
+    with open(path, "r+b") as file:
+        at = file.read().find(where)
+        assert at >= 0
+        file.seek(at)
+        file.write(bytes([where[0] ^ 1]))
+    return at
 
 
 class Delivery(Chain):
@@ -82,6 +100,16 @@ class Delivery(Chain):
             self.up()
         wait_for(lambda: self.pids().get(name) not in (None, before),
                  lambda: f"{name} is back\n{self.complaints()}")
+
+    def lose_power(self):
+        """All are dead at once, and the next start is one of the machine."""
+        pids = self.pids()
+        for name in sorted(pids, key=lambda name: name != "launcher"):
+            assert self.kill(name)
+        wait_for(lambda: not any(is_alive(pid) for pid in pids.values()), "all dead")
+        with open(os.path.join(self.data_dir, "ingest.0.window"), "r+b") as window:
+            window.seek(40)  # behind magic, version, ring, journal, base, uuid
+            window.write(b"another-start-of-the-machine")
 
     # ---- facts ----
 

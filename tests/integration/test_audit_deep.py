@@ -5,7 +5,7 @@ import os
 import shutil
 
 import pytest
-from deliverylib import lines_in
+from deliverylib import SECOND, flip, lines_in, obstruct
 from harness import wait_for
 
 SINKS = ("[sink some]\ntype = file\npath = some.jsonl\nmatch = n > 500\nenvelope = yes\n"
@@ -72,15 +72,6 @@ def test_it_balances_beside_a_chain_that_runs_and_dies_while_segments_go(make):
     audit = deep(chain)
     assert audit["balanced"] and audit["journals"][0]["in_flight"] == 0
     assert audit["journals"][0]["proved_from"] > 1  # retention took what is proved by totals
-
-
-def flip(path, where):
-    with open(path, "r+b") as file:
-        at = file.read().find(where)
-        assert at >= 0
-        file.seek(at)
-        file.write(bytes([where[0] ^ 1]))
-    return at
 
 
 def test_a_flipped_byte_in_a_sinks_file_is_named_with_its_place(make):
@@ -162,14 +153,11 @@ def flip_in_spool(data_dir):
 
 def test_what_was_dropped_is_no_fault(make):
     chain = make(exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n",
-                 extra="[sink second]\ntype = file\npath = second/out.jsonl\n"
-                       "on_full = drop_oldest\n")
+                 extra=SECOND + "on_full = drop_oldest\n")
     folder = os.path.join(chain.folder, "second")
     with chain.producer(pad=3000) as producer:
         chain.more(producer, 50)
-        os.rename(folder, folder + ".aside")
-        with open(folder, "w", encoding="utf-8"):
-            pass
+        obstruct(folder)
         wait_for(lambda: sink(deep(chain, code=None), "second")["dropped"] > 0,
                  chain.complaints)
         os.remove(folder)

@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 import zmq
-from deliverylib import dead_letters, lines_in, outputs, tally
+from deliverylib import SECOND, dead_letters, lines_in, obstruct, outputs, tally
 from harness import is_alive, wait_for
 
 
@@ -194,7 +194,7 @@ def test_a_full_disk_of_the_spool_makes_all_wait_and_loses_nothing(make):
 
 
 def test_a_full_disk_of_a_sink_holds_up_no_other_and_loses_nothing(make):
-    chain = make(up=False, extra="[sink second]\ntype = file\npath = second/out.jsonl\n")
+    chain = make(up=False, extra=SECOND)
     folder = os.path.join(chain.folder, "second")
     with small_disk(folder, "8m") as filler:
         chain.up()
@@ -204,9 +204,7 @@ def test_a_full_disk_of_a_sink_holds_up_no_other_and_loses_nothing(make):
             if filler:
                 fill(filler)
             else:  # the folder is a file for a while
-                os.rename(folder, folder + ".aside")
-                with open(folder, "w", encoding="utf-8"):
-                    pass
+                obstruct(folder)
             goal = producer.acknowledged + 5000
             chain.more(producer, 5000)
             wait_for(lambda: lines_in([chain.out]) >= goal, "the first sink goes on")
@@ -234,13 +232,7 @@ def test_the_window_of_another_start_of_the_machine_is_made_again(make):
     chain = make()
     with chain.producer() as producer:
         chain.more(producer, 1000)
-        pids = chain.pids()
-        for name in ("launcher", "ingest.0", "exporter.0", "processor.0", "metrics.0", "monitor"):
-            assert chain.kill(name)
-        wait_for(lambda: not any(is_alive(pid) for pid in pids.values()), "all dead")
-        with open(os.path.join(chain.data_dir, "ingest.0.window"), "r+b") as window:
-            window.seek(40)  # behind magic, version, ring, journal, base, uuid
-            window.write(b"another-start-of-the-machine")
+        chain.lose_power()
         chain.up()
         chain.more(producer, 1000)
         producer.finish()

@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from deliverylib import lines_in, outputs, tally
+from deliverylib import SECOND, lines_in, obstruct, outputs, tally
 from harness import is_alive, wait_for
 
 # The points that a life under load passes by itself.
@@ -148,13 +148,11 @@ def test_fsync_keeps_the_promise_under_kill_nine(make, tmp_path):
 
 def test_a_sink_that_fails_holds_up_no_other_and_misses_nothing(make):
     """Something stands where its directory should be; later it is taken away."""
-    chain = make(extra="[sink second]\ntype = file\npath = second/out.jsonl\n")
+    chain = make(extra=SECOND)
     folder = os.path.join(chain.folder, "second")
     with chain.producer() as producer:
         chain.more(producer)
-        os.rename(folder, folder + ".aside")
-        with open(folder, "w", encoding="utf-8"):
-            pass
+        obstruct(folder)
         goal = producer.acknowledged + 5000
         chain.more(producer, 5000)
         wait_for(lambda: lines_in([chain.out]) >= goal, "the first sink goes on")
@@ -174,7 +172,7 @@ def test_a_sink_that_fails_holds_up_no_other_and_misses_nothing(make):
 
 def test_a_sink_that_was_taken_out_of_the_configuration_is_waited_for_by_nobody(make):
     """What it had not got is gone with it, and named; what it had dropped stays dropped."""
-    second = "[sink second]\ntype = file\npath = second/out.jsonl\non_full = drop_oldest\n"
+    second = SECOND + "on_full = drop_oldest\n"
     chain = make(exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n", extra=second)
     folder = os.path.join(chain.folder, "second")
 
@@ -183,9 +181,7 @@ def test_a_sink_that_was_taken_out_of_the_configuration_is_waited_for_by_nobody(
         return read, next(sink for sink in read["sinks"] if sink["name"] == "second")
     with chain.producer(pad=3000) as producer:
         chain.more(producer, 50)
-        os.rename(folder, folder + ".aside")
-        with open(folder, "w", encoding="utf-8"):
-            pass
+        obstruct(folder)
         wait_for(lambda: audit()[1]["dropped"] > 0, chain.complaints)
         chain.millrace("down")
         before, gone = audit()
@@ -208,13 +204,11 @@ def test_a_sink_that_was_taken_out_of_the_configuration_is_waited_for_by_nobody(
 
 def test_a_full_spool_makes_producers_wait_for_the_sink(make):
     chain = make(exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n",
-                 extra="[sink second]\ntype = file\npath = second/out.jsonl\n")
+                 extra=SECOND)
     folder = os.path.join(chain.folder, "second")
     with chain.producer(pad=3000) as producer:
         chain.more(producer, 50)
-        os.rename(folder, folder + ".aside")
-        with open(folder, "w", encoding="utf-8"):
-            pass
+        obstruct(folder)
         wait_for(lambda: producer.answers["busy"] > 0 or "spool full for sink second"
                  in chain.complaints(), lambda: chain.complaints())
         os.remove(folder)
@@ -230,15 +224,12 @@ def test_a_full_spool_makes_producers_wait_for_the_sink(make):
 
 def test_a_sink_may_drop_the_oldest_and_says_how_many(make):
     chain = make(exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n",
-                 extra="[sink second]\ntype = file\npath = second/out.jsonl\n"
-                       "on_full = drop_oldest\n")
+                 extra=SECOND + "on_full = drop_oldest\n")
     bus = chain.listen()
     folder = os.path.join(chain.folder, "second")
     with chain.producer(pad=3000) as producer:
         chain.more(producer, 50)
-        os.rename(folder, folder + ".aside")
-        with open(folder, "w", encoding="utf-8"):
-            pass
+        obstruct(folder)
         chain.more(producer, 2000)  # six times the limit: producers do not wait
 
         def second(counters):
@@ -266,9 +257,7 @@ def test_what_the_only_sink_drops_is_dropped_in_the_audits_equation(make):
         return json.loads(chain.millrace("audit", "--json").stdout)
     with chain.producer(pad=3000) as producer:
         chain.more(producer, 50)
-        os.rename(folder, folder + ".aside")
-        with open(folder, "w", encoding="utf-8"):
-            pass
+        obstruct(folder)
         wait_for(lambda: producer.fault or audit()["dropped"] > 0, lambda: chain.complaints())
         os.remove(folder)
         producer.finish()

@@ -5,10 +5,8 @@ import json
 import os
 
 import pytest
-from deliverylib import lines_in
+from deliverylib import SECOND, lines_in, obstruct
 from harness import is_alive, tail, wait_for
-
-SECOND = "[sink second]\ntype = file\npath = second/out.jsonl\n"
 
 
 @pytest.fixture(name="make")
@@ -22,9 +20,7 @@ class Broken:
     def __init__(self, chain, *exporters):
         """While records come; returns once these exporters have found out."""
         self.folder = os.path.join(chain.folder, "second")
-        os.rename(self.folder, self.folder + ".aside")
-        with open(self.folder, "w", encoding="utf-8"):
-            pass
+        obstruct(self.folder)
         for name in exporters:
             log = os.path.join(chain.data_dir, "log", f"{name}.log")
             wait_for(lambda log=log: "trying again until it works" in tail(log, 1000),

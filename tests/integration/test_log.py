@@ -5,6 +5,7 @@ import json
 import os
 
 import pytest
+from deliverylib import flip
 from launcherlib import Chain, wait_for
 
 RECORDS = 300
@@ -38,16 +39,6 @@ def rows(chain, *words, code=0):
 
 def segment(chain, log):
     return sorted(glob.glob(os.path.join(chain.folder, "data", log, "*.seg")))[-1]
-
-
-def spoil(path, where):
-    """Flip a bit behind the first place where these bytes stand."""
-    with open(path, "r+b") as log:
-        at = log.read().find(where)
-        assert at >= 0
-        log.seek(at)
-        log.write(bytes([where[0] ^ 1]))
-    return at
 
 
 def test_journal_and_spool_are_listed_with_identities_counts_and_producers(chain):
@@ -102,7 +93,7 @@ def test_show_prints_the_records_of_a_batch_and_its_dead_letters(chain):
 def test_check_names_what_is_damaged_and_where(chain):
     assert all(row["state"] == "whole" for row in rows(chain, "check"))
     path = segment(chain, "exporter.0.spool")
-    at = spoil(path, b'"n":41')
+    at = flip(path, b'"n":41')
     faults = [row for row in rows(chain, "check", code=1) if "damaged" in row]
     assert [(row["file"], row["what"]) for row in faults] == [
         (os.path.basename(path), "payload checksum")]

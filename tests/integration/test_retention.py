@@ -4,7 +4,7 @@ import os
 
 import pytest
 from deliverylib import lines_in, outputs
-from harness import is_alive, wait_for
+from harness import wait_for
 
 
 @pytest.fixture(name="make")
@@ -71,13 +71,7 @@ def test_by_age_all_is_kept_and_a_start_after_power_loss_takes_nothing_twice(mak
     first = "0" * 16 + ".seg"
     assert segments(chain, "ingest.0.journal")[0] == first
     assert segments(chain, "exporter.0.spool")[0] == first
-    pids = chain.pids()
-    for name in ("launcher", "ingest.0", "exporter.0", "processor.0", "metrics.0", "monitor"):
-        assert chain.kill(name)
-    wait_for(lambda: not any(is_alive(pid) for pid in pids.values()), "all dead")
-    with open(os.path.join(chain.data_dir, "ingest.0.window"), "r+b") as window:
-        window.seek(40)  # behind magic, version, ring, journal, base, uuid
-        window.write(b"another-start-of-the-machine")
+    chain.lose_power()
     assert audit(chain)["balanced"]
     chain.up()
     wait_for(lambda: audit(chain)["in_flight"] == 0 and audit(chain)["pending"] == 0,
