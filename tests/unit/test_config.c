@@ -1,4 +1,5 @@
 #include "common/runtime/config.h"
+#include "tests/support/heard.h"
 #include "tests/support/suite.h"
 
 #include <stdbool.h>
@@ -264,30 +265,15 @@ START_TEST (test_a_later_fault_names_the_place_of_the_value)
 }
 END_TEST
 
-/* What a callback was told. */
-typedef struct heard {
-    size_t bytes;
-    char text[16384];
-} heard_t;
-
-static void
-hear (heard_t *self, const char *text, const char *end)
-{
-    int bytes =
-        snprintf (self->text + self->bytes, sizeof self->text - self->bytes, "%s%s", text, end);
-    ck_assert_uint_lt ((size_t)bytes, sizeof self->text - self->bytes);
-    self->bytes += (size_t)bytes;
-}
-
 static void
 join_word (const char *word, void *arg)
 {
-    hear (arg, word, "|");
+    mr_heard (arg, "%s|", word);
 }
 
 START_TEST (test_words_of_a_list_are_trimmed)
 {
-    heard_t words = {0};
+    mr_heard_t words = {{0}};
     mr_config_words (" a , b\tc,d ", join_word, &words);
     ck_assert_str_eq (words.text, "a|b\tc|d|");
 }

@@ -1,32 +1,18 @@
 /* All faults of a file at once: each told, each once, in the order of the file. */
 #include "common/runtime/config.h"
+#include "tests/support/heard.h"
 #include "tests/support/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What a callback was told. */
-typedef struct heard {
-    size_t bytes;
-    char text[16384];
-} heard_t;
-
-static void
-hear (heard_t *self, const char *text, const char *end)
-{
-    int bytes =
-        snprintf (self->text + self->bytes, sizeof self->text - self->bytes, "%s%s", text, end);
-    ck_assert_uint_lt ((size_t)bytes, sizeof self->text - self->bytes);
-    self->bytes += (size_t)bytes;
-}
-
 /* The lines that check reports, without the path. */
 static void
 collect (const char *text, void *arg)
 {
     const char *colon = strstr (text, "x.ini:");
-    hear (arg, colon != NULL ? colon + 6 : text, "\n");
+    mr_heard (arg, "%s\n", colon != NULL ? colon + 6 : text);
 }
 
 START_TEST (test_check_reports_every_fault_in_the_order_of_the_file)
@@ -34,7 +20,7 @@ START_TEST (test_check_reports_every_fault_in_the_order_of_the_file)
     static const char text[] = "[pipeline]\nchain = ingest\nnmae = x\n"
                                "[ingest]\nwindow = 0\nnonsense\n[snik a]\ntype = file\n"
                                "[sink b]\nenvelope = yes\ninput = dead\n";
-    heard_t heard = {0};
+    mr_heard_t heard = {{0}};
     const char *path = mr_test_ini (text, sizeof text - 1);
     ck_assert_int_eq (mr_config_check (path, NULL, collect, &heard), 6);
     ck_assert_str_eq (
@@ -56,7 +42,7 @@ END_TEST
 
 START_TEST (test_check_of_a_right_file_without_input_and_sink_only_warns)
 {
-    heard_t heard = {0};
+    mr_heard_t heard = {{0}};
     const char *path = mr_test_ini ("\n[ingest]\n", 10);
     ck_assert_int_eq (mr_config_check (path, NULL, collect, &heard), 0);
     ck_assert_str_eq (heard.text,
@@ -68,12 +54,12 @@ END_TEST
 
 START_TEST (test_check_shows_a_hundred_faults_and_counts_the_rest)
 {
-    heard_t text = {0};
+    mr_heard_t text = {{0}};
     for (size_t i = 0; i < 150; i++) {
-        hear (&text, "nonsense", "\n");
+        mr_heard (&text, "nonsense\n");
     }
-    heard_t heard = {0};
-    const char *path = mr_test_ini (text.text, text.bytes);
+    mr_heard_t heard = {{0}};
+    const char *path = mr_test_ini (text.text, strlen (text.text));
     ck_assert_int_eq (mr_config_check (path, NULL, collect, &heard), 150);
     ck_assert_ptr_nonnull (strstr (heard.text, "\n100: \"nonsense\""));
     ck_assert_ptr_nonnull (strstr (heard.text, " and 50 more\n"));
@@ -85,7 +71,7 @@ END_TEST
 static void
 says (const char *text, const char *expected)
 {
-    heard_t heard = {0};
+    mr_heard_t heard = {{0}};
     (void)mr_config_check (mr_test_ini (text, strlen (text)), NULL, collect, &heard);
     ck_assert_str_eq (heard.text, expected);
 }
@@ -160,7 +146,7 @@ START_TEST (test_what_prometheus_would_name_otherwise_is_warned_of)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[1024];
         int bytes = snprintf (text, sizeof text, "%s%s", cases[i][0], rest);
-        heard_t heard = {0};
+        mr_heard_t heard = {{0}};
         const char *path = mr_test_ini (text, (size_t)bytes);
         ck_assert_int_eq (mr_config_check (path, NULL, collect, &heard), 0);
         ck_assert_str_eq (heard.text, cases[i][1]);
@@ -183,7 +169,7 @@ START_TEST (test_faults_that_others_find_stand_among_the_rest)
     mr_config_reject_key (config, mr_config_next_section (config, "sink", NULL), "path", "no");
     mr_config_reject_key (config, processor, "parse", "what %s", "now");
     mr_config_reject_entry (config, mr_config_next (processor, "keep", NULL), "column 5");
-    heard_t heard = {0};
+    mr_heard_t heard = {{0}};
     ck_assert_int_eq (mr_config_report (config, collect, &heard), 4);
     ck_assert_str_eq (heard.text, "1: [processor] parse: what now\n2: [processor] keep: column 5\n"
                                   "4: [processor] sort: unknown key\n7: [sink s] path: no\n");
@@ -195,7 +181,7 @@ END_TEST
 
 START_TEST (test_check_of_what_cannot_be_read_is_one_fault)
 {
-    heard_t heard = {0};
+    mr_heard_t heard = {{0}};
     ck_assert_int_eq (mr_config_check ("/nowhere/x.ini", NULL, collect, &heard), 1);
     ck_assert_str_eq (heard.text, " cannot be read: No such file or directory\n");
 }

@@ -2,6 +2,7 @@
 
 #include "common/base/crashpoint.h"
 #include "common/base/hash.h"
+#include "tests/support/heard.h"
 #include "tests/support/suite.h"
 
 #include <errno.h>
@@ -217,7 +218,7 @@ END_TEST
 
 /* Notes what it is told of; refuses at the `left`th. */
 typedef struct seen {
-    char text[256];
+    mr_heard_t heard;
     int left;
 } seen_t;
 
@@ -225,9 +226,8 @@ static mr_status_t
 note_place (void *arg, const mr_cursor_place_t *place)
 {
     seen_t *seen = arg;
-    size_t bytes = strlen (seen->text);
     ck_assert_int_eq (access (place->path, F_OK), 0);
-    snprintf (seen->text + bytes, sizeof seen->text - bytes, "%d:%s ", place->slot, place->name);
+    mr_heard (&seen->heard, "%d:%s ", place->slot, place->name);
     return --seen->left == 0 ? MR_AGAIN : MR_OK;
 }
 
@@ -248,7 +248,7 @@ START_TEST (test_the_cursors_of_a_directory_come_by_slot_and_name_until_one_is_r
     const char *data_dir = mr_test_dir ();
     seen_t all = {.left = -1};
     ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &all), MR_OK);
-    ck_assert_str_eq (all.text, "");
+    ck_assert_str_eq (all.heard.text, "");
     touch (data_dir, 62, "last.cursor");
     touch (data_dir, 2, "out.cursor");
     touch (data_dir, 2, "dead.store.cursor");
@@ -257,10 +257,10 @@ START_TEST (test_the_cursors_of_a_directory_come_by_slot_and_name_until_one_is_r
     touch (data_dir, 2, ".cursor");
     touch (data_dir, 63, "nobodys.cursor");
     ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &all), MR_OK);
-    ck_assert_str_eq (all.text, "2:dead.store 2:out 62:last ");
+    ck_assert_str_eq (all.heard.text, "2:dead.store 2:out 62:last ");
     seen_t some = {.left = 2};
     ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &some), MR_AGAIN);
-    ck_assert_str_eq (some.text, "2:dead.store 2:out ");
+    ck_assert_str_eq (some.heard.text, "2:dead.store 2:out ");
 }
 END_TEST
 

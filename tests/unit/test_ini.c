@@ -1,54 +1,40 @@
 #include "common/runtime/ini.h"
+#include "tests/support/heard.h"
 #include "tests/support/suite.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* What the handler was told, a line each: "1 [kind name]", "2 key=value", "3 ! fault". */
-typedef struct heard {
-    size_t bytes;
-    char text[32768];
-} heard_t;
-
+/* What the handler is told, a line each: "1 [kind|name]", "2 key=value", "3 ! fault". */
 static void
 hear_section (void *arg, const char *kind, const char *name, int line)
 {
-    heard_t *heard = arg;
-    heard->bytes += (size_t)snprintf (heard->text + heard->bytes, sizeof heard->text - heard->bytes,
-                                      "%d [%s|%s]\n", line, kind, name);
+    mr_heard (arg, "%d [%s|%s]\n", line, kind, name);
 }
 
 static void
 hear_value (void *arg, const char *key, const char *value, int line)
 {
-    heard_t *heard = arg;
-    heard->bytes += (size_t)snprintf (heard->text + heard->bytes, sizeof heard->text - heard->bytes,
-                                      "%d %s=%s\n", line, key, value);
+    mr_heard (arg, "%d %s=%s\n", line, key, value);
 }
 
 static void
 hear_fault (void *arg, int line, const char *text)
 {
-    heard_t *heard = arg;
-    heard->bytes += (size_t)snprintf (heard->text + heard->bytes, sizeof heard->text - heard->bytes,
-                                      "%d ! %s\n", line, text);
+    mr_heard (arg, "%d ! %s\n", line, text);
 }
 
 static void
 hear_broken (void *arg, const char *key, int line, const char *what)
 {
-    heard_t *heard = arg;
-    heard->bytes += (size_t)snprintf (heard->text + heard->bytes, sizeof heard->text - heard->bytes,
-                                      "%d %s is broken%s%s\n", line, key, what != NULL ? ": " : "",
-                                      what != NULL ? what : "");
+    mr_heard (arg, "%d %s is broken%s%s\n", line, key, what != NULL ? ": " : "",
+              what != NULL ? what : "");
 }
 
 static const char *
 hear (const char *text, size_t bytes)
 {
-    static heard_t heard;
-    heard.bytes = 0;
+    static mr_heard_t heard;
     heard.text[0] = '\0';
     const mr_ini_handler_t handler = {hear_section, hear_value, hear_fault, hear_broken, &heard};
     mr_ini_read (text, bytes, &handler);

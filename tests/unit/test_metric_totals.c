@@ -2,6 +2,7 @@
 #include "stages/exporter/metric_checkpoint.h"
 #include "stages/exporter/metric_rows.h"
 #include "stages/exporter/metric_totals.h"
+#include "tests/support/heard.h"
 #include "tests/support/suite.h"
 
 #include <fcntl.h>
@@ -16,18 +17,12 @@ static const char two[] = "[metric n]\ntype = counter\nhelp = How \"many\"\nby =
                           "max_series = 3\n"
                           "[metric t]\ntype = histogram\nfield = ms\nbuckets = 0.5, 10\n";
 
-/* What was told, "type: message (count)" each. */
-typedef struct told {
-    char text[4096];
-} told_t;
-
+/* "type: message (count)" each. */
 static void
 note (void *arg, mr_errortype_id_t error_type, const char *message, uint64_t count)
 {
-    told_t *told = arg;
-    size_t at = strlen (told->text);
-    snprintf (told->text + at, sizeof told->text - at, "%s: %s (%llu)\n",
-              mr_errortype_name (error_type), message, (unsigned long long)count);
+    mr_heard (arg, "%s: %s (%llu)\n", mr_errortype_name (error_type), message,
+              (unsigned long long)count);
 }
 
 static mr_metric_totals_t *
@@ -75,7 +70,7 @@ add_section (mr_buffer_t *section, const mr_partial_metric_t *metric, const char
 
 static void
 fold (mr_metric_totals_t *totals, const mr_partial_metric_t *metric, const char *a, uint64_t count,
-      told_t *told)
+      mr_heard_t *told)
 {
     const char *const values[] = {a, "x", a, a};
     mr_buffer_t section;
@@ -133,7 +128,7 @@ END_TEST
 START_TEST (test_partials_are_added_up)
 {
     mr_metric_totals_t *totals = make_totals (two);
-    told_t told = {""};
+    mr_heard_t told = {""};
     const mr_partial_metric_t *n = &totals->metrics[0]->metric;
     const mr_partial_metric_t *t = &totals->metrics[1]->metric;
     fold (totals, n, "cart", 2, &told);
@@ -152,7 +147,7 @@ END_TEST
 START_TEST (test_series_beyond_the_most_are_other_and_counted)
 {
     mr_metric_totals_t *totals = make_totals (two);
-    told_t told = {""};
+    mr_heard_t told = {""};
     const mr_partial_metric_t *n = &totals->metrics[0]->metric;
     fold (totals, n, "1", 1, &told);
     fold (totals, n, "2", 1, &told);
@@ -174,7 +169,7 @@ END_TEST
 START_TEST (test_another_definition_of_a_metric_is_refused)
 {
     mr_metric_totals_t *totals = make_totals (two);
-    told_t told = {""};
+    mr_heard_t told = {""};
     mr_partial_metric_t changed = totals->metrics[0]->metric;
     changed.label_count = 1;
     fold (totals, &changed, "cart", 7, &told);
@@ -189,7 +184,7 @@ START_TEST (test_a_metric_that_is_not_configured_is_kept_as_it_comes)
 {
     mr_metric_totals_t *totals = make_totals ("");
     mr_metric_totals_t *other = make_totals (two);
-    told_t told = {""};
+    mr_heard_t told = {""};
     assert_rows (totals, "");
     fold (totals, &other->metrics[0]->metric, "cart", 7, &told);
     mr_metric_totals_destroy (&other); /* its texts are copied */
@@ -209,7 +204,7 @@ START_TEST (test_nothing_of_a_broken_section_is_added)
     size_t first = section.size;
     add_section (&section, &totals->metrics[1]->metric, values, 1);
     section.data[first + 4] = 9;
-    told_t told = {""};
+    mr_heard_t told = {""};
     mr_totals_faults_t faults = {note, &told};
     mr_error_t err;
     ck_assert_int_eq (mr_metric_totals_fold (totals, section.data, section.size, &faults, &err),
@@ -223,7 +218,7 @@ END_TEST
 
 /* Saved by one, loaded by another with this configuration. */
 static mr_metric_totals_t *
-reload (const mr_metric_totals_t *totals, const char *text, told_t *told)
+reload (const mr_metric_totals_t *totals, const char *text, mr_heard_t *told)
 {
     char path[PATH_MAX];
     snprintf (path, sizeof path, "%s/exporter.7.totals", mr_test_dir ());
@@ -248,7 +243,7 @@ reload (const mr_metric_totals_t *totals, const char *text, told_t *told)
 START_TEST (test_a_checkpoint_keeps_the_totals)
 {
     mr_metric_totals_t *totals = make_totals (two);
-    told_t told = {""};
+    mr_heard_t told = {""};
     for (int i = 0; i < 5; i++) {
         char name[2] = {(char)('a' + i), '\0'};
         fold (totals, &totals->metrics[0]->metric, name, (uint64_t)i + 1, &told);
@@ -270,7 +265,7 @@ END_TEST
 START_TEST (test_a_checkpoint_of_nothing_is_nothing)
 {
     mr_metric_totals_t *totals = make_totals (two);
-    told_t told = {""};
+    mr_heard_t told = {""};
     mr_metric_totals_t *loaded = reload (totals, two, &told);
     assert_rows (loaded, NOTHING_T);
     mr_metric_totals_destroy (&loaded);
@@ -281,7 +276,7 @@ END_TEST
 START_TEST (test_metrics_that_changed_or_went_are_not_loaded)
 {
     mr_metric_totals_t *totals = make_totals (two);
-    told_t told = {""};
+    mr_heard_t told = {""};
     fold (totals, &totals->metrics[0]->metric, "cart", 2, &told);
     fold (totals, &totals->metrics[1]->metric, "", 3, &told);
     mr_metric_totals_t *loaded =
@@ -296,7 +291,7 @@ END_TEST
 START_TEST (test_every_broken_checkpoint_is_refused)
 {
     mr_metric_totals_t *totals = make_totals (two);
-    told_t told = {""};
+    mr_heard_t told = {""};
     fold (totals, &totals->metrics[0]->metric, "cart", 2, &told);
     mr_metric_totals_t *loaded = reload (totals, two, &told);
     char path[PATH_MAX];
@@ -345,7 +340,7 @@ END_TEST
 START_TEST (test_the_event_holds_all_or_the_rest_as_other)
 {
     mr_metric_totals_t *totals = make_totals (two);
-    told_t told = {""};
+    mr_heard_t told = {""};
     fold (totals, &totals->metrics[0]->metric, "1", 1, &told);
     fold (totals, &totals->metrics[0]->metric, "2", 2, &told);
     fold (totals, &totals->metrics[0]->metric, "3", 4, &told);
@@ -384,7 +379,7 @@ END_TEST
 START_TEST (test_rows_without_room_leave_nothing)
 {
     mr_metric_totals_t *totals = make_totals (two);
-    told_t told = {""};
+    mr_heard_t told = {""};
     fold (totals, &totals->metrics[0]->metric, "1", 1, &told);
     mr_buffer_t whole;
     mr_buffer_init (&whole, 1 << 16);

@@ -1,4 +1,5 @@
 #include "common/runtime/rundir.h"
+#include "tests/support/heard.h"
 #include "tests/support/suite.h"
 
 #include <limits.h>
@@ -8,27 +9,19 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* What was reported, as text: "+0 -0 +1 ". */
-typedef struct heard {
-    char text[4096];
-} heard_t;
-
 static char run[64];
 
+/* What is reported, as text: "+0 -0 +1 ". */
 static void
 appeared (void *arg, int slot)
 {
-    heard_t *heard = arg;
-    size_t used = strlen (heard->text);
-    snprintf (heard->text + used, sizeof heard->text - used, "+%d ", slot);
+    mr_heard (arg, "+%d ", slot);
 }
 
 static void
 vanished (void *arg, int slot)
 {
-    heard_t *heard = arg;
-    size_t used = strlen (heard->text);
-    snprintf (heard->text + used, sizeof heard->text - used, "-%d ", slot);
+    mr_heard (arg, "-%d ", slot);
 }
 
 static const char *
@@ -52,7 +45,7 @@ make_socket (const char *file)
 }
 
 static mr_rundir_t *
-watch (mr_loop_t **ret_loop, heard_t *heard)
+watch (mr_loop_t **ret_loop, mr_heard_t *heard)
 {
     mr_rundir_t *rundir = NULL;
     mr_error_t err;
@@ -64,7 +57,7 @@ watch (mr_loop_t **ret_loop, heard_t *heard)
 
 /* Let it hear what the kernel has told, and compare. */
 static void
-expect (mr_loop_t *loop, heard_t *heard, const char *text)
+expect (mr_loop_t *loop, mr_heard_t *heard, const char *text)
 {
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq (mr_loop_once (loop, 0), MR_OK);
@@ -75,7 +68,7 @@ expect (mr_loop_t *loop, heard_t *heard, const char *text)
 
 START_TEST (test_sockets_of_the_stage_are_reported_as_they_come_and_go)
 {
-    heard_t heard = {{0}};
+    mr_heard_t heard = {{0}};
     mr_loop_t *loop;
     snprintf (run, sizeof run, "%s", mr_test_dir ());
     make_socket ("processor.3.ipc");
@@ -98,7 +91,7 @@ END_TEST
 
 START_TEST (test_a_socket_that_was_replaced_vanishes_first)
 {
-    heard_t heard = {{0}};
+    mr_heard_t heard = {{0}};
     mr_loop_t *loop;
     snprintf (run, sizeof run, "%s", mr_test_dir ());
     make_socket ("processor.0.ipc");
@@ -117,7 +110,7 @@ END_TEST
 
 START_TEST (test_a_socket_moved_into_place_and_away_counts)
 {
-    heard_t heard = {{0}};
+    mr_heard_t heard = {{0}};
     mr_loop_t *loop;
     char from[PATH_MAX];
     snprintf (run, sizeof run, "%s", mr_test_dir ());
@@ -140,7 +133,7 @@ START_TEST (test_other_files_are_not_workers)
         "processor.0",        "processor.0.lock", "exporter.0.ipc",   ".ipc",
         "my.processor.0.ipc", "bus.in",
     };
-    heard_t heard = {{0}};
+    mr_heard_t heard = {{0}};
     mr_loop_t *loop;
     snprintf (run, sizeof run, "%s", mr_test_dir ());
     mr_rundir_t *rundir = watch (&loop, &heard);
@@ -159,7 +152,7 @@ END_TEST
 
 START_TEST (test_an_overflow_of_the_kernels_queue_leads_to_a_whole_look)
 {
-    heard_t heard = {{0}};
+    mr_heard_t heard = {{0}};
     mr_loop_t *loop;
     snprintf (run, sizeof run, "%s", mr_test_dir ());
     mr_rundir_t *rundir = watch (&loop, &heard);
