@@ -155,6 +155,23 @@ mr_lines_next (mr_lines_t *self, const char **ret_line, size_t *ret_bytes, mr_er
     return MR_CLOSED;
 }
 
+mr_status_t
+mr_lines_each (const char *path, mr_lines_fn *fn, void *arg, mr_error_t *err)
+{
+    mr_lines_t *lines = NULL;
+    const char *line;
+    size_t bytes;
+    mr_status_t status = mr_lines_open (path, false, &lines, err);
+    if (status != MR_OK) {
+        return status;
+    }
+    while ((status = mr_lines_next (lines, &line, &bytes, err)) == MR_OK) {
+        fn (arg, line, bytes);
+    }
+    mr_lines_close (&lines);
+    return status == MR_CLOSED ? MR_OK : status;
+}
+
 void
 mr_lines_rewind (mr_lines_t *self)
 {

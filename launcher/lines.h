@@ -26,6 +26,10 @@ void mr_lines_close (mr_lines_t **self_p);
 MR_CHECK mr_status_t mr_lines_next (mr_lines_t *self, const char **ret_line, size_t *ret_bytes,
                                     mr_error_t *err);
 
+/* Open a file, call fn for each line of it, close it. MR_OK: that was all; else as above. */
+typedef void mr_lines_fn (void *arg, const char *line, size_t bytes);
+MR_CHECK mr_status_t mr_lines_each (const char *path, mr_lines_fn *fn, void *arg, mr_error_t *err);
+
 /* Read the file again from its beginning. */
 void mr_lines_rewind (mr_lines_t *self);
 

@@ -97,8 +97,9 @@ take (mr_oracle_t *self, const char *line, size_t bytes, bool dead)
 }
 
 static void
-take_row (mr_oracle_t *self, const char *line, size_t bytes)
+take_row (void *arg, const char *line, size_t bytes)
 {
+    mr_oracle_t *self = arg;
     int producer = take (self, line, bytes, false);
     if (producer >= 0) {
         self->verdict.exported++;
@@ -107,8 +108,9 @@ take_row (mr_oracle_t *self, const char *line, size_t bytes)
 }
 
 static void
-take_letter (mr_oracle_t *self, const char *line, size_t bytes)
+take_letter (void *arg, const char *line, size_t bytes)
 {
+    mr_oracle_t *self = arg;
     json_t *row = json_loadb (line, bytes, JSON_ALLOW_NUL, NULL);
     const json_t *record = json_object_get (row, "record");
     if (!json_is_string (record)) {
@@ -119,34 +121,16 @@ take_letter (mr_oracle_t *self, const char *line, size_t bytes)
     json_decref (row);
 }
 
-static mr_status_t
-read_file (mr_oracle_t *self, const char *path,
-           void (*take_line) (mr_oracle_t *self, const char *line, size_t bytes), mr_error_t *err)
-{
-    mr_lines_t *lines = NULL;
-    const char *line;
-    size_t bytes;
-    mr_status_t status = mr_lines_open (path, false, &lines, err);
-    if (status != MR_OK) {
-        return status;
-    }
-    while ((status = mr_lines_next (lines, &line, &bytes, err)) == MR_OK) {
-        take_line (self, line, bytes);
-    }
-    mr_lines_close (&lines);
-    return status == MR_CLOSED ? MR_OK : status;
-}
-
 mr_status_t
 mr_oracle_read_sink (mr_oracle_t *self, const char *path, mr_error_t *err)
 {
-    return read_file (self, path, take_row, err);
+    return mr_lines_each (path, take_row, self, err);
 }
 
 mr_status_t
 mr_oracle_read_dead (mr_oracle_t *self, const char *path, mr_error_t *err)
 {
-    return read_file (self, path, take_letter, err);
+    return mr_lines_each (path, take_letter, self, err);
 }
 
 mr_oracle_verdict_t

@@ -45,8 +45,9 @@ read_records (const char *folder, mr_oracle_t *oracle, mr_error_t *err)
 /* ---- metrics ---- */
 
 static void
-take_row (rows_t *rows, const char *line, size_t bytes)
+take_row (void *arg, const char *line, size_t bytes)
 {
+    rows_t *rows = arg;
     char stage[MR_WORKER_NAME_BYTES];
     int slot;
     json_t *row = json_loadb (line, bytes, JSON_ALLOW_NUL, NULL);
@@ -61,23 +62,6 @@ take_row (rows_t *rows, const char *line, size_t bytes)
 }
 
 static mr_status_t
-read_rows (const char *path, rows_t *rows, mr_error_t *err)
-{
-    mr_lines_t *lines = NULL;
-    const char *line;
-    size_t bytes;
-    mr_status_t status = mr_lines_open (path, false, &lines, err);
-    if (status != MR_OK) {
-        return status;
-    }
-    while ((status = mr_lines_next (lines, &line, &bytes, err)) == MR_OK) {
-        take_row (rows, line, bytes);
-    }
-    mr_lines_close (&lines);
-    return status == MR_CLOSED ? MR_OK : status;
-}
-
-static mr_status_t
 read_metrics (const char *folder, size_t producers, mr_proof_t *proof, mr_error_t *err)
 {
     mr_status_t status = MR_OK;
@@ -86,7 +70,7 @@ read_metrics (const char *folder, size_t producers, mr_proof_t *proof, mr_error_
         char path[PATH_MAX];
         mr_scratch_rows (folder, slot, path);
         if (is_there (path)) {
-            status = read_rows (path, &rows, err);
+            status = mr_lines_each (path, take_row, &rows, err);
         }
     }
     proof->metrics_agree = true;
