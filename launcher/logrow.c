@@ -82,10 +82,7 @@ add_spool (json_t *row, const mr_seglog_segment_t *segment)
     }
     mr_spool_sum_t all = {0};
     for (uint32_t i = 0; i < count; i++) {
-        all.batches += sums[i].batches;
-        all.exported += sums[i].exported;
-        all.filtered += sums[i].filtered;
-        all.dead += sums[i].dead;
+        mr_spool_sum_add (&all, &sums[i]);
     }
     json_object_set_new (row, "journals", number (count));
     json_object_set_new (row, "batches", number (all.batches));

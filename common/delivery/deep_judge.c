@@ -173,13 +173,8 @@ base_of (mr_deep_t *self, uint64_t journal)
     for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         mr_deep_sums_t *base = &self->exporters[slot].base;
         for (uint32_t i = 0; i < base->count; i++) {
-            const mr_spool_sum_t *sum = &base->rows[i];
-            if (sum->journal == journal) {
-                all.max_seq = sum->max_seq > all.max_seq ? sum->max_seq : all.max_seq;
-                all.batches += sum->batches;
-                all.exported += sum->exported;
-                all.filtered += sum->filtered;
-                all.dead += sum->dead;
+            if (base->rows[i].journal == journal) {
+                mr_spool_sum_add (&all, &base->rows[i]);
             }
         }
     }

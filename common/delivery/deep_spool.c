@@ -191,12 +191,7 @@ add_spooled (mr_deep_exporter_t *self, const mr_seglog_frame_t *frame)
         .dead = (uint32_t)words[MR_SPOOL_WORD_DEAD],
         .slot = (uint32_t)self->slot,
     };
-    mr_spool_sum_t *run = mr_deep_sum (&self->run, row->journal);
-    run->batches++;
-    run->exported += row->exported;
-    run->filtered += row->filtered;
-    run->dead += row->dead;
-    run->max_seq = row->seq > run->max_seq ? row->seq : run->max_seq;
+    mr_spool_sum_add_frame (mr_deep_sum (&self->run, row->journal), words);
     return MR_OK;
 }
 

@@ -104,14 +104,7 @@ sum_of (mr_spool_t *self, uint64_t journal)
 static void
 add_frame (mr_spool_t *self, const uint64_t *words)
 {
-    mr_spool_sum_t *sum = sum_of (self, words[MR_SPOOL_WORD_JOURNAL]);
-    sum->batches++;
-    sum->exported += words[MR_SPOOL_WORD_EXPORTED];
-    sum->filtered += words[MR_SPOOL_WORD_FILTERED];
-    sum->dead += words[MR_SPOOL_WORD_DEAD];
-    if (words[MR_SPOOL_WORD_SEQ] > sum->max_seq) {
-        sum->max_seq = words[MR_SPOOL_WORD_SEQ];
-    }
+    mr_spool_sum_add_frame (sum_of (self, words[MR_SPOOL_WORD_JOURNAL]), words);
 }
 
 /* The last snapshot and the frames behind it: one segment, whatever the backlog. */

@@ -61,6 +61,11 @@ typedef struct mr_spool_sum {
 void mr_spool_sums_forget (mr_spool_sum_t *sums, uint32_t *count, const uint64_t *living,
                            uint32_t living_count);
 
+/* Add what another sum counts, or the frame with these words (MR_SPOOL_WORD_*); max_seq becomes the
+ * higher one. The journal stays: whether it fits is the caller's to know. */
+void mr_spool_sum_add (mr_spool_sum_t *self, const mr_spool_sum_t *other);
+void mr_spool_sum_add_frame (mr_spool_sum_t *self, const uint64_t *words);
+
 /* Sums as a segment's snapshot, and back. entries: at most MR_SPOOL_SUMS_MAX.
  * MR_INVALID: not a snapshot of sums. */
 MR_CHECK mr_status_t mr_spool_sums_encode (const mr_spool_sum_t *sums, uint32_t count,

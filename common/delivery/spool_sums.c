@@ -10,6 +10,29 @@ typedef struct sums_head {
     uint16_t count;
 } sums_head_t;
 
+void
+mr_spool_sum_add (mr_spool_sum_t *self, const mr_spool_sum_t *other)
+{
+    self->max_seq = other->max_seq > self->max_seq ? other->max_seq : self->max_seq;
+    self->batches += other->batches;
+    self->exported += other->exported;
+    self->filtered += other->filtered;
+    self->dead += other->dead;
+}
+
+void
+mr_spool_sum_add_frame (mr_spool_sum_t *self, const uint64_t *words)
+{
+    const mr_spool_sum_t frame = {
+        .max_seq = words[MR_SPOOL_WORD_SEQ],
+        .batches = 1,
+        .exported = words[MR_SPOOL_WORD_EXPORTED],
+        .filtered = words[MR_SPOOL_WORD_FILTERED],
+        .dead = words[MR_SPOOL_WORD_DEAD],
+    };
+    mr_spool_sum_add (self, &frame);
+}
+
 static bool
 is_among (uint64_t journal, const uint64_t *living, uint32_t count)
 {
@@ -28,16 +51,13 @@ mr_spool_sums_forget (mr_spool_sum_t *sums, uint32_t *count, const uint64_t *liv
     mr_spool_sum_t forgotten = {.journal = 0};
     uint32_t kept = 0;
     for (uint32_t i = 0; i < *count; i++) {
-        mr_spool_sum_t sum = sums[i];
-        if (sum.journal != 0 && is_among (sum.journal, living, living_count)) {
-            sums[kept++] = sum;
-            continue;
+        if (sums[i].journal != 0 && is_among (sums[i].journal, living, living_count)) {
+            sums[kept++] = sums[i];
+        } else {
+            mr_spool_sum_add (&forgotten, &sums[i]);
         }
-        forgotten.batches += sum.batches;
-        forgotten.exported += sum.exported;
-        forgotten.filtered += sum.filtered;
-        forgotten.dead += sum.dead;
     }
+    forgotten.max_seq = 0;                     /* numbers of different journals are not compared */
     MR_ASSERT (kept + 2 <= MR_SPOOL_SUMS_MAX); /* fewer workers than entries */
     sums[kept++] = forgotten;
     *count = kept;

@@ -311,12 +311,7 @@ mr_tally_follower_read (mr_tally_follower_t *self)
     mr_spool_sum_t total = {.journal = self->journal};
     for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         follow_spool (self, slot);
-        const mr_spool_sum_t *sum = &self->sums[slot];
-        total.batches += sum->batches;
-        total.exported += sum->exported;
-        total.filtered += sum->filtered;
-        total.dead += sum->dead;
-        total.max_seq = sum->max_seq > total.max_seq ? sum->max_seq : total.max_seq;
+        mr_spool_sum_add (&total, &self->sums[slot]);
     }
     return total;
 }

@@ -17,11 +17,7 @@ add_sums (const mr_buffer_t *text, mr_spool_sum_t *sum, mr_status_t *status, mr_
     }
     for (uint32_t i = 0; i < count; i++) {
         if (sum->journal == 0 || sums[i].journal == sum->journal) {
-            sum->max_seq = sums[i].max_seq;
-            sum->batches += sums[i].batches;
-            sum->exported += sums[i].exported;
-            sum->filtered += sums[i].filtered;
-            sum->dead += sums[i].dead;
+            mr_spool_sum_add (sum, &sums[i]);
         }
     }
 }
@@ -119,15 +115,8 @@ add_frame (const mr_seglog_frame_t *frame, uint64_t through, mr_spool_sum_t *sum
 {
     const uint64_t *words = frame->words;
     bool wanted = sum->journal == 0 || words[MR_SPOOL_WORD_JOURNAL] == sum->journal;
-    if (frame->type != MR_SEGLOG_DATA || !wanted || words[MR_SPOOL_WORD_SEQ] > through) {
-        return;
-    }
-    sum->batches++;
-    sum->exported += words[MR_SPOOL_WORD_EXPORTED];
-    sum->filtered += words[MR_SPOOL_WORD_FILTERED];
-    sum->dead += words[MR_SPOOL_WORD_DEAD];
-    if (words[MR_SPOOL_WORD_SEQ] > sum->max_seq) {
-        sum->max_seq = words[MR_SPOOL_WORD_SEQ];
+    if (frame->type == MR_SEGLOG_DATA && wanted && words[MR_SPOOL_WORD_SEQ] <= through) {
+        mr_spool_sum_add_frame (sum, words);
     }
 }
 
