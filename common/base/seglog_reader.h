@@ -55,6 +55,13 @@ void mr_seglog_reader_destroy (mr_seglog_reader_t **self_p);
 MR_CHECK mr_status_t mr_seglog_reader_next (mr_seglog_reader_t *self, mr_seglog_frame_t *frames,
                                             unsigned max, unsigned *ret_count, mr_error_t *err);
 
+/* Read once, from options->position to the end of now: call fn for each frame until one call does
+ * not return MR_OK. MR_OK also where there is no log yet; what fn returned; else as `new` and
+ * `next`. */
+typedef mr_status_t mr_seglog_frame_fn (void *arg, const mr_seglog_frame_t *frame);
+MR_CHECK mr_status_t mr_seglog_each (const mr_seglog_reader_options_t *options,
+                                     mr_seglog_frame_fn *fn, void *arg, mr_error_t *err);
+
 /* The frame at exactly this position, which need not be near the last one; the order of `next` is
  * not disturbed. Returns MR_OK; MR_INVALID: no whole frame there; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_seglog_reader_at (mr_seglog_reader_t *self, uint64_t position,

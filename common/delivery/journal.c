@@ -83,8 +83,9 @@ load_snapshot (mr_journal_t *self, const mr_buffer_t *text, mr_error_t *err)
 }
 
 static mr_status_t
-apply_frame (mr_journal_t *self, const mr_seglog_frame_t *frame)
+apply_frame (void *arg, const mr_seglog_frame_t *frame)
 {
+    mr_journal_t *self = arg;
     if (frame->type == MR_SEGLOG_CONTROL) {
         if (frame->flags == MR_JOURNAL_WATERMARK) {
             self->watermark = frame->words[0];
@@ -120,24 +121,14 @@ read_state (mr_journal_t *self, mr_error_t *err)
         status = MR_OK;
     }
     mr_buffer_release (&text);
-    mr_seglog_reader_t *reader = NULL;
     mr_seglog_reader_options_t options = {.dir = self->dir, .position = from};
     if (status == MR_OK) {
-        status = mr_seglog_reader_new (&options, &reader, err);
+        status = mr_seglog_each (&options, apply_frame, self, err);
     }
-    while (status == MR_OK) {
-        mr_seglog_frame_t frame;
-        unsigned count;
-        status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
-        if (status == MR_OK) {
-            status = apply_frame (self, &frame);
-        }
-    }
-    mr_seglog_reader_destroy (&reader);
     if (self->next_seq <= self->watermark) {
         self->next_seq = self->watermark + 1; /* numbers that never came are settled, too */
     }
-    return status == MR_AGAIN ? MR_OK : status;
+    return status;
 }
 
 /* ---- open ---- */

@@ -7,22 +7,14 @@
 
 /* The last one that stands behind the snapshot, if any does. */
 static mr_status_t
-find_watermark (const char *dir, uint64_t from, uint64_t *watermark, mr_error_t *err)
+note_watermark (void *arg, const mr_seglog_frame_t *frame)
 {
-    mr_seglog_reader_options_t options = {.dir = dir, .position = from, .headers_only = true};
-    mr_seglog_reader_t *reader = NULL;
-    mr_status_t status = mr_seglog_reader_new (&options, &reader, err);
-    while (status == MR_OK) {
-        mr_seglog_frame_t frame;
-        unsigned count;
-        status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
-        if (status == MR_OK && frame.type == MR_SEGLOG_CONTROL &&
-            frame.flags == MR_JOURNAL_WATERMARK && frame.words[0] > *watermark) {
-            *watermark = frame.words[0];
-        }
+    uint64_t *watermark = arg;
+    if (frame->type == MR_SEGLOG_CONTROL && frame->flags == MR_JOURNAL_WATERMARK &&
+        frame->words[0] > *watermark) {
+        *watermark = frame->words[0];
     }
-    mr_seglog_reader_destroy (&reader);
-    return status == MR_AGAIN ? MR_OK : status;
+    return MR_OK;
 }
 
 static mr_status_t
@@ -42,7 +34,8 @@ read_snapshot (mr_seglog_t *log, const char *dir, mr_journal_info_t *ret_info, m
         status = MR_OK; /* no segment header is readable: from the oldest frame on */
     }
     if (status == MR_OK) {
-        status = find_watermark (dir, from, &head.watermark, err);
+        mr_seglog_reader_options_t options = {.dir = dir, .position = from, .headers_only = true};
+        status = mr_seglog_each (&options, note_watermark, &head.watermark, err);
     }
     *ret_info = (mr_journal_info_t){
         .id = mr_seglog_id (log),

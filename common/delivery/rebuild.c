@@ -15,6 +15,7 @@
 typedef struct search {
     uint64_t journal;
     uint64_t after;
+    int slot; /* of the spool that is read */
     uint8_t found[MR_WINDOW_RING];
 } search_t;
 
@@ -52,7 +53,19 @@ look_for_beginning (void *arg, const mr_seglog_segment_t *segment)
 }
 
 static mr_status_t
-scan_spool (const char *dir, int slot, search_t *search, mr_error_t *err)
+note_found (void *arg, const mr_seglog_frame_t *frame)
+{
+    search_t *search = arg;
+    uint64_t seq = frame->words[MR_SPOOL_WORD_SEQ];
+    if (frame->type == MR_SEGLOG_DATA && frame->words[MR_SPOOL_WORD_JOURNAL] == search->journal &&
+        seq > search->after && seq - search->after <= MR_WINDOW_RING) {
+        search->found[seq - search->after - 1] = (uint8_t)(search->slot + 1);
+    }
+    return MR_OK;
+}
+
+static mr_status_t
+scan_spool (const char *dir, search_t *search, mr_error_t *err)
 {
     beginning_t beginning = {.search = search};
     mr_seglog_walk_options_t walk = {.dir = dir,
@@ -65,21 +78,7 @@ scan_spool (const char *dir, int slot, search_t *search, mr_error_t *err)
     }
     mr_seglog_reader_options_t options = {
         .dir = dir, .position = beginning.position, .headers_only = true};
-    mr_seglog_reader_t *reader = NULL;
-    mr_status_t status = mr_seglog_reader_new (&options, &reader, err);
-    while (status == MR_OK) {
-        mr_seglog_frame_t frame;
-        unsigned count;
-        status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
-        uint64_t seq = status == MR_OK ? frame.words[MR_SPOOL_WORD_SEQ] : 0;
-        if (status == MR_OK && frame.type == MR_SEGLOG_DATA &&
-            frame.words[MR_SPOOL_WORD_JOURNAL] == search->journal && seq > search->after &&
-            seq - search->after <= MR_WINDOW_RING) {
-            search->found[seq - search->after - 1] = (uint8_t)(slot + 1);
-        }
-    }
-    mr_seglog_reader_destroy (&reader);
-    return status == MR_AGAIN ? MR_OK : status;
+    return mr_seglog_each (&options, note_found, search, err);
 }
 
 /* Words are written before the file has its name, so that no exporter sees half a window. */
@@ -120,7 +119,8 @@ scan_all (const char *data_dir, search_t *search, mr_error_t *err)
     for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         char dir[PATH_MAX];
         if (spool_exists (data_dir, slot, dir)) {
-            mr_status_t status = scan_spool (dir, slot, search, err);
+            search->slot = slot;
+            mr_status_t status = scan_spool (dir, search, err);
             if (status != MR_OK) {
                 return status;
             }

@@ -107,6 +107,15 @@ add_frame (mr_spool_t *self, const uint64_t *words)
     mr_spool_sum_add_frame (sum_of (self, words[MR_SPOOL_WORD_JOURNAL]), words);
 }
 
+static mr_status_t
+read_frame (void *arg, const mr_seglog_frame_t *frame)
+{
+    if (frame->type == MR_SEGLOG_DATA) {
+        add_frame (arg, frame->words);
+    }
+    return MR_OK;
+}
+
 /* The last snapshot and the frames behind it: one segment, whatever the backlog. */
 static mr_status_t
 read_sums (mr_spool_t *self, mr_error_t *err)
@@ -121,22 +130,9 @@ read_sums (mr_spool_t *self, mr_error_t *err)
         status = MR_OK;
     }
     mr_buffer_release (&text);
-    mr_seglog_reader_t *reader = NULL;
     mr_seglog_reader_options_t options = {
         .dir = self->dir, .position = from, .headers_only = true, .ops = self->ops};
-    if (status == MR_OK) {
-        status = mr_seglog_reader_new (&options, &reader, err);
-    }
-    while (status == MR_OK) {
-        mr_seglog_frame_t frame;
-        unsigned count;
-        status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
-        if (status == MR_OK && frame.type == MR_SEGLOG_DATA) {
-            add_frame (self, frame.words);
-        }
-    }
-    mr_seglog_reader_destroy (&reader);
-    return status == MR_AGAIN ? MR_OK : status;
+    return status == MR_OK ? mr_seglog_each (&options, read_frame, self, err) : status;
 }
 
 mr_status_t

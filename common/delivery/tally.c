@@ -18,14 +18,40 @@ enum { TRIES = 200, PAUSE_MS = 2 };
 
 /* ---- the journal's side ---- */
 
+typedef struct scan {
+    mr_tally_t *tally;
+    bool above;     /* a batch above the watermark was seen */
+    uint64_t early; /* records that were given up above it */
+} scan_t;
+
 static void
-add_lost (const mr_seglog_frame_t *frame, mr_tally_t *tally, uint64_t *early)
+add_lost (scan_t *self, const mr_seglog_frame_t *frame)
 {
     if (frame->flags == MR_JOURNAL_LOST) {
-        tally->lost = frame->words[MR_JOURNAL_LOST_TOTAL];
-        bool above = frame->words[MR_JOURNAL_LOST_SEQ] > tally->watermark;
-        *early += above ? frame->words[MR_JOURNAL_LOST_RECORDS] : 0;
+        self->tally->lost = frame->words[MR_JOURNAL_LOST_TOTAL];
+        bool above = frame->words[MR_JOURNAL_LOST_SEQ] > self->tally->watermark;
+        self->early += above ? frame->words[MR_JOURNAL_LOST_RECORDS] : 0;
     }
+}
+
+static mr_status_t
+add_frame (void *arg, const mr_seglog_frame_t *frame)
+{
+    scan_t *self = arg;
+    mr_tally_t *tally = self->tally;
+    if (frame->type != MR_SEGLOG_DATA) {
+        add_lost (self, frame);
+        return MR_OK;
+    }
+    tally->top = frame->words[MR_JOURNAL_WORD_SEQ];
+    tally->received = frame->words[MR_JOURNAL_WORD_TOTAL];
+    if (tally->top <= tally->watermark) {
+        tally->settled_in = tally->received;
+    } else if (!self->above) {
+        tally->settled_in = tally->received - frame->words[MR_JOURNAL_WORD_RECEIVED];
+        self->above = true;
+    }
+    return MR_OK;
 }
 
 /* Where to begin: at the newest segment with nothing above the watermark before it, however much is
@@ -70,32 +96,10 @@ scan_journal (const char *dir, mr_tally_t *tally, mr_error_t *err)
     }
     mr_seglog_reader_options_t options = {
         .dir = dir, .position = beginning.position, .headers_only = true};
-    mr_seglog_reader_t *reader = NULL;
-    mr_status_t status = mr_seglog_reader_new (&options, &reader, err);
-    bool above = false; /* a batch above the watermark was seen */
-    uint64_t early = 0; /* records that were given up above it */
-    while (status == MR_OK) {
-        mr_seglog_frame_t frame;
-        unsigned count;
-        status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
-        if (status == MR_OK && frame.type != MR_SEGLOG_DATA) {
-            add_lost (&frame, tally, &early);
-        }
-        if (status != MR_OK || frame.type != MR_SEGLOG_DATA) {
-            continue;
-        }
-        tally->top = frame.words[MR_JOURNAL_WORD_SEQ];
-        tally->received = frame.words[MR_JOURNAL_WORD_TOTAL];
-        if (tally->top <= tally->watermark) {
-            tally->settled_in = tally->received;
-        } else if (!above) {
-            tally->settled_in = tally->received - frame.words[MR_JOURNAL_WORD_RECEIVED];
-            above = true;
-        }
-    }
-    tally->lost -= early;
-    mr_seglog_reader_destroy (&reader);
-    return status == MR_AGAIN ? MR_OK : status;
+    scan_t scan = {.tally = tally};
+    mr_status_t status = mr_seglog_each (&options, add_frame, &scan, err);
+    tally->lost -= scan.early;
+    return status;
 }
 
 /* Where the journal stands before its first frame. */

@@ -139,6 +139,15 @@ fold_frame (mr_metric_output_t *self, const mr_seglog_frame_t *frame)
     return fold (self, &batch);
 }
 
+static mr_status_t
+catch_up_with (void *arg, const mr_seglog_frame_t *frame)
+{
+    mr_metric_output_t *self = arg;
+    mr_status_t status = fold_frame (self, frame);
+    self->folded.position = frame->next;
+    return status;
+}
+
 /* Fold what is in the spool behind the checkpoint: what came in between the last save and the end
  * of the last life, whatever that was. */
 static mr_status_t
@@ -152,19 +161,7 @@ catch_up (mr_metric_output_t *self, mr_error_t *err)
         .position = same ? self->saved_at.position : mr_seglog_first (log),
     };
     self->folded.position = options.position;
-    mr_seglog_reader_t *reader = NULL;
-    mr_status_t status = mr_seglog_reader_new (&options, &reader, err);
-    while (status == MR_OK) {
-        mr_seglog_frame_t frame;
-        unsigned count;
-        status = mr_seglog_reader_next (reader, &frame, 1, &count, err);
-        if (status == MR_OK) {
-            status = fold_frame (self, &frame);
-            self->folded.position = frame.next;
-        }
-    }
-    mr_seglog_reader_destroy (&reader);
-    return status == MR_AGAIN ? MR_OK : status;
+    return mr_seglog_each (&options, catch_up_with, self, err);
 }
 
 static bool
