@@ -26,7 +26,8 @@ typedef struct mr_tally_sink {
 
 typedef void mr_tally_sink_fn (void *arg, const mr_tally_sink_t *sink);
 
-/* Call fn for each cursor, by slot and name. MR_OK; MR_SYSTEM. */
+/* Call fn for each cursor, by slot and name, up to the first that cannot be read.
+ * MR_OK; MR_INVALID: that cursor or its spool is broken; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_tally_sinks (const char *data_dir, mr_tally_sink_fn *fn, void *arg,
                                      mr_error_t *err);
 

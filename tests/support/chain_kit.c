@@ -2,8 +2,10 @@
 
 #include "tests/support/suite.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { RECORD_BYTES = 64 };
 
@@ -102,7 +104,7 @@ mr_chain_take_in (mr_chain_t *self, uint64_t seq)
     free (frame);
 }
 
-void
+uint64_t
 mr_chain_finish (mr_chain_t *self, uint64_t seq, int slot)
 {
     size_t bytes;
@@ -113,4 +115,20 @@ mr_chain_finish (mr_chain_t *self, uint64_t seq, int slot)
         .window = self->window, .frame = frame, .bytes = bytes, .batch = &batch};
     ck_assert_int_eq (mr_spool_accept (self->spools[slot], &offer, &released, &err), MR_OK);
     free (frame);
+    return mr_seglog_end (mr_spool_log (self->spools[slot]));
+}
+
+void
+mr_chain_commit (const mr_chain_t *self, int slot, const char *sink, mr_cursor_state_t state)
+{
+    char dir[PATH_MAX];
+    char path[PATH_MAX + 64];
+    mr_cursor_t *cursor = NULL;
+    mr_cursor_dir (self->data_dir, slot, dir);
+    ck_assert (mkdir (dir, 0700) == 0 || errno == EEXIST);
+    snprintf (path, sizeof path, "%s/%s.cursor", dir, sink);
+    ck_assert_msg (mr_cursor_open (path, &cursor, &err) == MR_OK, "%s", err.text);
+    state.spool = mr_seglog_id (mr_spool_log (self->spools[slot]));
+    mr_cursor_commit (cursor, &state);
+    mr_cursor_close (&cursor);
 }

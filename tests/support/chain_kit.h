@@ -3,6 +3,7 @@
 #ifndef MR_TESTS_SUPPORT_CHAIN_KIT_H
 #define MR_TESTS_SUPPORT_CHAIN_KIT_H
 
+#include "common/delivery/cursor.h"
 #include "common/delivery/journal.h"
 #include "common/delivery/spool.h"
 #include "common/delivery/window.h"
@@ -38,7 +39,10 @@ void *mr_chain_frame (const mr_chain_t *self, uint64_t seq, bool done, size_t *r
 /* Journaled and SENT. */
 void mr_chain_take_in (mr_chain_t *self, uint64_t seq);
 
-/* Spooled and DONE. */
-void mr_chain_finish (mr_chain_t *self, uint64_t seq, int slot);
+/* Spooled and DONE. Returns where the spool ends then. */
+uint64_t mr_chain_finish (mr_chain_t *self, uint64_t seq, int slot);
+
+/* A sink of this exporter has come so far. state->spool is filled in. */
+void mr_chain_commit (const mr_chain_t *self, int slot, const char *sink, mr_cursor_state_t state);
 
 #endif
