@@ -20,7 +20,7 @@
 
 typedef struct mr_bus mr_bus_t;
 
-enum { MR_BUS_GATHER_MS = 10 };
+enum { MR_BUS_GATHER_MS = 100 };
 
 typedef struct mr_bus_options {
     void *zmq;           /* context; borrowed */

@@ -135,6 +135,8 @@ seal (mr_intake_t *self)
         no_memory (); /* the next life finds it in the journal */
     }
     mr_sender_add (self->sender, batch.seq, &msg);
+    self->sealed_mono_ns = mr_clock_mono_ns ();
+    self->awaited = false;
     for (int i = 0; i < self->source_count; i++) {
         if (self->sources[i].taken != NULL) {
             self->sources[i].taken (self->sources[i].self, batch.seq);
@@ -149,6 +151,17 @@ seal (mr_intake_t *self)
     return true;
 }
 
+/* When the present batch goes although it is not full: at the end of its linger, or, with nothing
+ * in flight, as soon as the spacing to the one before is kept. */
+static int64_t
+due_ns (const mr_intake_t *self)
+{
+    int64_t lingered_ns = self->first_mono_ns + self->linger_ns;
+    int64_t spaced_ns = self->sealed_mono_ns + self->spacing_ns;
+    return mr_sender_in_flight (self->sender) == 0 && spaced_ns < lingered_ns ? spaced_ns
+                                                                              : lingered_ns;
+}
+
 static bool
 due (const mr_intake_t *self)
 {
@@ -156,27 +169,34 @@ due (const mr_intake_t *self)
         return false;
     }
     return mr_batcher_full (self->batcher) || self->stopping ||
-           mr_sender_in_flight (self->sender) == 0 ||
-           mr_clock_mono_ns () - self->first_mono_ns >= self->linger_ns;
+           mr_clock_mono_ns () >= due_ns (self);
 }
 
 static void
-on_linger (void *arg, int64_t mono_ns)
+on_due (void *arg, int64_t mono_ns)
 {
     (void)mono_ns;
     mr_intake_t *self = arg;
-    self->linger_timer = 0;
+    self->due_timer = 0;
     mr_intake_pump (self);
 }
 
-/* One timer serves all batches: it is armed for the present one only when it has run out. */
+/* A timer that was armed for a batch that is gone, or too early, costs one look; one that would
+ * be too late is armed anew. */
 static void
-arm_linger (mr_intake_t *self)
+arm_due (mr_intake_t *self)
 {
-    if (self->linger_timer == 0 && mr_batcher_count (self->batcher) > 0 && !self->full &&
-        mr_sender_ready (self->sender)) {
-        self->linger_timer = mr_loop_at (mr_stage_loop (self->stage),
-                                         self->first_mono_ns + self->linger_ns, on_linger, self);
+    if (mr_batcher_count (self->batcher) == 0 || self->full || !mr_sender_ready (self->sender)) {
+        return;
+    }
+    int64_t at_ns = due_ns (self);
+    if (self->due_timer != 0 && self->due_timer_ns > at_ns) {
+        mr_loop_timer_remove (mr_stage_loop (self->stage), self->due_timer);
+        self->due_timer = 0;
+    }
+    if (self->due_timer == 0) {
+        self->due_timer = mr_loop_at (mr_stage_loop (self->stage), at_ns, on_due, self);
+        self->due_timer_ns = at_ns;
     }
 }
 
@@ -251,7 +271,7 @@ mr_intake_pump (mr_intake_t *self)
 {
     advance (self);
     enable_sources (self, !self->stopping && !self->full && !mr_batcher_full (self->batcher));
-    arm_linger (self);
+    arm_due (self);
 }
 
 bool
@@ -333,6 +353,7 @@ bool
 mr_intake_request_record (mr_intake_t *self, const char *record, size_t bytes)
 {
     note_first (self);
+    self->awaited = true;
     return mr_batcher_add (self->batcher, record, bytes) == MR_OK;
 }
 
@@ -340,6 +361,12 @@ bool
 mr_intake_empty (const mr_intake_t *self)
 {
     return mr_batcher_count (self->batcher) == 0;
+}
+
+int64_t
+mr_intake_due_ns (const mr_intake_t *self)
+{
+    return mr_batcher_count (self->batcher) == 0 || self->awaited ? 0 : due_ns (self);
 }
 
 void

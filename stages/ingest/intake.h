@@ -3,7 +3,9 @@
  * cannot go (window full, no room downstream, no space for the journal) they stop, and producers
  * wait.
  *
- * A batch goes when it is full, when nothing is in flight, or after the linger. Not thread safe. */
+ * A batch goes when it is full, when nothing is in flight, or after the linger. Small ones of
+ * producers that wait for no answer keep a spacing, so that a steady trickle does not wake four
+ * processes for each record. Not thread safe. */
 #ifndef MR_STAGES_INGEST_INTAKE_H
 #define MR_STAGES_INGEST_INTAKE_H
 
@@ -68,6 +70,10 @@ void mr_intake_bad_request (mr_intake_t *self, const char *why);
 
 /* Nothing waits to be sealed. */
 bool mr_intake_empty (const mr_intake_t *self);
+
+/* When the batch that is being filled goes at the latest, though nobody hands in more (monotonic);
+ * 0: there is none, or somebody waits for it. Until then a source need not look for more. */
+int64_t mr_intake_due_ns (const mr_intake_t *self);
 
 /* A source has read what there was. */
 void mr_intake_turn_over (mr_intake_t *self);

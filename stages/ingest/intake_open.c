@@ -98,6 +98,7 @@ mr_intake_new (mr_stage_t *stage, mr_intake_t **ret_intake, mr_error_t *err)
     self->enabled = true;
     self->max_record = (size_t)mr_config_number (ingest, "max_record");
     self->linger_ns = mr_config_number (ingest, "linger_ms") * MR_NS_PER_MS;
+    self->spacing_ns = mr_config_number (ingest, "spacing_ms") * MR_NS_PER_MS;
     mr_status_t status = MR_OK;
     if (mr_memory_init (&self->memory, (uint32_t)mr_config_number (ingest, "max_producers")) !=
             MR_OK ||

@@ -23,9 +23,13 @@ struct mr_intake {
     int source_count;
     size_t max_record;
     int64_t linger_ns;
+    int64_t spacing_ns;
     int64_t first_mono_ns; /* when the first record of the present batch came */
     int64_t first_wall_ns;
-    int linger_timer;       /* 0: not running */
+    int64_t sealed_mono_ns; /* when the last batch was sealed */
+    bool awaited;           /* a producer waits for the answer to what is in the present batch */
+    int due_timer;          /* 0: not running */
+    int64_t due_timer_ns;   /* when it runs out */
     int retry_timer;        /* 0: not running */
     uint64_t too_long;      /* records in the present batch */
     uint64_t bad_requests;  /* that are not reported yet */

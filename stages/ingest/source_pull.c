@@ -1,5 +1,6 @@
 #include "stages/ingest/source.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/runtime/sockets.h"
 
@@ -9,13 +10,16 @@
 #include <zmq.h>
 
 enum {
-    BURST = 512,     /* messages before others get their turn */
-    LOOK_EVERY = 64, /* messages between two looks at libzmq's commands */
-    HWM_RECORDS = 1000,
-    /* default of `hwm` for records ... */ HWM_LINES = 64, /* ... and for chunks */
-    LAST_MESSAGES = 4096,                                  /* taken in at the end at most */
-    MAX_MESSAGE = 64 << 20                                 /* libzmq drops a peer that sends more */
+    BURST = 512,            /* messages before others get their turn */
+    LOOK_EVERY = 64,        /* messages between two looks at libzmq's commands */
+    HWM_RECORDS = 1000,     /* default of `hwm` for records ... */
+    HWM_LINES = 64,         /* ... and for chunks */
+    LAST_MESSAGES = 4096,   /* taken in at the end at most */
+    MAX_MESSAGE = 64 << 20, /* libzmq drops a peer that sends more */
 };
+
+#define REST_NS MR_NS_PER_MS         /* at most, though the batch waits longer */
+#define BUSY_NS (100 * MR_NS_PER_MS) /* no rest so long after more than a few were there */
 
 typedef struct pull {
     mr_intake_t *intake;
@@ -26,6 +30,10 @@ typedef struct pull {
     zmq_msg_t chunk; /* the message that is not yet taken, or not all of it */
     bool has_chunk;
     size_t chunk_at;
+    bool enabled;
+    int few;         /* messages that may come while nobody looks, far from filling the queue */
+    int rest_timer;  /* 0: not resting */
+    int64_t busy_ns; /* when more than a few were there last */
 } pull_t;
 
 /* Take the lines of the present chunk. false: the intake takes no more now. */
@@ -100,18 +108,61 @@ take_rest (pull_t *self)
 }
 
 static void
+watch (pull_t *self)
+{
+    mr_loop_events (self->loop, self->loop_id,
+                    self->enabled && self->rest_timer == 0 ? ZMQ_POLLIN : 0);
+}
+
+static void on_readable (void *arg, short revents);
+
+static void
+on_rested (void *arg, int64_t mono_ns)
+{
+    (void)mono_ns;
+    pull_t *self = arg;
+    self->rest_timer = 0;
+    watch (self);
+    if (self->enabled) {
+        on_readable (self, 0);
+    }
+}
+
+/* While few messages come, each would wake this thread only to be put into a batch that waits
+ * for its time anyway. They can wait in libzmq's queue, which must not fill up meanwhile. */
+static void
+rest (pull_t *self, int taken)
+{
+    int64_t now_ns = mr_clock_mono_ns ();
+    if (taken > self->few) {
+        self->busy_ns = now_ns;
+    }
+    int64_t until_ns = mr_intake_due_ns (self->intake);
+    if (until_ns > now_ns + REST_NS) {
+        until_ns = now_ns + REST_NS;
+    }
+    if (taken > 0 && until_ns > now_ns && now_ns - self->busy_ns > BUSY_NS &&
+        self->rest_timer == 0) {
+        self->rest_timer = mr_loop_at (self->loop, until_ns, on_rested, self);
+        watch (self);
+    }
+}
+
+static void
 on_readable (void *arg, short revents)
 {
     (void)revents;
     pull_t *self = arg;
-    for (int i = 0; i < BURST && take_message (self); i++) {
-        if (i % LOOK_EVERY == LOOK_EVERY - 1) {
+    int taken = 0;
+    for (; taken < BURST && take_message (self); taken++) {
+        if (taken % LOOK_EVERY == LOOK_EVERY - 1) {
             int events;
             size_t bytes = sizeof events;
             zmq_getsockopt (self->socket, ZMQ_EVENTS, &events, &bytes);
         }
     }
     mr_intake_turn_over (self->intake);
+    rest (self, taken);
 }
 
 static void
@@ -124,7 +175,8 @@ static void
 enable (void *arg, bool enabled)
 {
     pull_t *self = arg;
-    mr_loop_events (self->loop, self->loop_id, enabled ? ZMQ_POLLIN : 0);
+    self->enabled = enabled;
+    watch (self);
 }
 
 /* A PUSH peer never learns what was read, so what libzmq has received is taken in before the socket
@@ -133,7 +185,7 @@ static void
 stop (void *arg)
 {
     pull_t *self = arg;
-    mr_loop_events (self->loop, self->loop_id, 0);
+    enable (self, false);
     for (int i = 0; i < LAST_MESSAGES; i++) {
         if (!self->has_chunk && !receive (self)) {
             return;
@@ -146,6 +198,9 @@ static void
 destroy (void *arg)
 {
     pull_t *self = arg;
+    if (self->rest_timer != 0) {
+        mr_loop_timer_remove (self->loop, self->rest_timer);
+    }
     if (self->loop_id != 0) {
         mr_loop_remove (self->loop, self->loop_id);
     }
@@ -175,6 +230,9 @@ mr_source_pull_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t *
     if (hwm == 0) {
         hwm = self->lines ? HWM_LINES : HWM_RECORDS;
     }
+    self->enabled = true;
+    self->few = hwm / 4;
+    self->busy_ns = mr_clock_mono_ns ();
     int64_t max_message = MAX_MESSAGE;
     mr_status_t status = MR_OK;
     if (self->socket == NULL) {

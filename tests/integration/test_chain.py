@@ -1,5 +1,6 @@
 """Records through ingest, processor and exporter: what goes in comes out, once, as it was."""
 import collections
+import itertools
 import json
 import os
 import signal
@@ -158,6 +159,29 @@ def test_batches_fill_while_others_are_in_flight(make):
         counters = chain.counters("ingest.0", lambda c: c["ledger"]["exported"] == 1001)
     assert counters["operations"]["receive"]["count"] <= 40
     assert_exactly_once(chain.lines(), 1001)
+
+
+def test_small_batches_keep_their_spacing_but_no_producer_waits_for_it(make):
+    """A spacing of a minute: the second batch comes home in time only because somebody asks."""
+    chain = make(ingest="pull = ipc://in/pull\nrouter = ipc://in/router\n"
+                        "linger_ms = 60000\nspacing_ms = 60000")
+    chain.listen()
+    chain.start_all()
+    chain.push(numbered(1, 1))
+    chain.wait_lines(1)  # the first goes at once
+    chain.settled()
+    chain.push(numbered(2, 9))
+    asked = itertools.count(1)
+
+    def all_home():
+        """An answer comes at once, and takes what was pushed before along."""
+        n = next(asked)
+        assert chain.ask(b"asker/%d" % n, numbered(9 + n, 9 + n)[0])[1:] == [b"ok", b"%d" % n]
+        return set(numbered(1, 9)) <= set(chain.lines())
+    wait_for(all_home, "the records that were pushed")
+    requests = next(asked) - 1
+    counters = chain.counters("ingest.0", lambda c: c["ledger"]["exported"] == 9 + requests)
+    assert counters["operations"]["receive"]["count"] <= 1 + requests
 
 
 @pytest.mark.parametrize("user", [None, "65534"])
