@@ -137,42 +137,18 @@ tell_end (mr_unit_t *self, bool draining, bool late)
     }
 }
 
-/* Its lock file outlives it and tells whether this life got on with anything. */
+/* Its lock file outlives it and tells whether this life got on with anything. One that died at a
+ * record has worked: that the record goes to the dead letters is ingest's business, and several of
+ * them in a row are no reason to give the worker up. */
 static void
 note_work (mr_unit_t *self)
 {
     mr_worker_info_t info;
     if (mr_worker_read (self->env->plan->run_dir, self->name, &info, NULL) == MR_OK &&
-        info.incarnation == self->child.incarnation && info.traces.progress > 0) {
+        info.incarnation == self->child.incarnation &&
+        (info.traces.progress > 0 || info.traces.crumb != 0)) {
         mr_unit_event (self, NULL, MR_POLICY_WORKED);
     }
-}
-
-static void
-on_exit_watch (void *arg, short revents)
-{
-    mr_unit_t *self = arg;
-    (void)revents;
-    int code = -1;
-    int signal = 0;
-    if (mr_child_reap (&self->child, &code, &signal) != MR_OK) {
-        return;
-    }
-    bool draining = self->policy.state == MR_POLICY_DRAINING;
-    bool late = self->policy.killed;
-    self->late = late;
-    self->last_code = code;
-    self->last_signal = signal;
-    note_work (self);
-    forget_process (self); /* its lock file stays: its successor, and ingest, read its traces */
-    self->reason[0] = '\0';
-    if (!draining || late) {
-        find_reason (self);
-    }
-    mr_policy_action_t action = mr_policy_exited (&self->policy, &self->env->plan->limits, code,
-                                                  signal, mr_clock_mono_ns ());
-    tell_end (self, draining, late);
-    perform (self, action);
 }
 
 static void
@@ -201,6 +177,36 @@ on_ready_watch (void *arg, short revents)
     if (status == MR_OK) {
         become_ready (self);
     }
+}
+
+static void
+on_exit_watch (void *arg, short revents)
+{
+    mr_unit_t *self = arg;
+    (void)revents;
+    int code = -1;
+    int signal = 0;
+    if (self->ready_watch != 0) {
+        on_ready_watch (self, 0); /* it may have been ready before it died */
+    }
+    if (mr_child_reap (&self->child, &code, &signal) != MR_OK) {
+        return;
+    }
+    bool draining = self->policy.state == MR_POLICY_DRAINING;
+    bool late = self->policy.killed;
+    self->late = late;
+    self->last_code = code;
+    self->last_signal = signal;
+    note_work (self);
+    forget_process (self); /* its lock file stays: its successor, and ingest, read its traces */
+    self->reason[0] = '\0';
+    if (!draining || late) {
+        find_reason (self);
+    }
+    mr_policy_action_t action = mr_policy_exited (&self->policy, &self->env->plan->limits, code,
+                                                  signal, mr_clock_mono_ns ());
+    tell_end (self, draining, late);
+    perform (self, action);
 }
 
 static bool

@@ -7,10 +7,11 @@ mr_watchdog_look (mr_watchdog_t *self, const mr_worker_traces_t *traces, int64_t
                   int64_t now_ns)
 {
     bool same = self->since_ns != 0 && self->incarnation == traces->incarnation &&
-                self->progress == traces->progress;
+                self->progress == traces->progress && self->crumb == traces->crumb;
     if (!traces->holding || !same) {
         self->incarnation = traces->incarnation;
         self->progress = traces->progress;
+        self->crumb = traces->crumb;
         self->since_ns = traces->holding ? now_ns : 0;
         return false;
     }

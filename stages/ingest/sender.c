@@ -79,9 +79,10 @@ mr_sender_new (const mr_sender_options_t *options, mr_sender_t **ret_sender, mr_
     self->pushed = calloc (MR_WINDOW_RING, sizeof *self->pushed);
     self->known = calloc (MR_WINDOW_RING, sizeof *self->known);
     self->attempts = calloc (MR_WINDOW_RING, sizeof *self->attempts);
+    self->sizes = calloc (MR_WINDOW_RING, sizeof *self->sizes);
     mr_status_t status = MR_OK;
     if (self->pushed == NULL || self->known == NULL || self->attempts == NULL ||
-        mr_sender_frames_init (self) != MR_OK) {
+        self->sizes == NULL || mr_sender_frames_init (self) != MR_OK) {
         status = mr_error_errno (err, "window");
     }
     if (status == MR_OK) {
@@ -123,6 +124,7 @@ mr_sender_destroy (mr_sender_t **self_p)
     free (self->pushed);
     free (self->known);
     free (self->attempts);
+    free (self->sizes);
     free (self);
     *self_p = NULL;
 }
@@ -144,7 +146,11 @@ waits_for_disk (const mr_sender_t *self)
 bool
 mr_sender_ready (const mr_sender_t *self)
 {
-    return self->top - self->watermark < self->options.limit &&
+    /* A batch that does not get on (its record hangs a processor) takes one place and not all:
+     * others go on behind it, as far as the journal that this keeps is of a bearable size. */
+    uint64_t span = self->top - self->watermark;
+    return self->in_flight < self->options.limit && span < MR_WINDOW_MAX_LIMIT &&
+           (span < self->options.limit || self->span_bytes < MAX_SPAN_BYTES) &&
            (waits_for_disk (self) || self->next > self->top);
 }
 
@@ -191,6 +197,7 @@ mr_sender_advance (mr_sender_t *self)
     while (self->watermark < self->top && mr_window_settled (self->window, self->watermark + 1)) {
         mr_sender_learn (self, self->watermark + 1);
         self->watermark++;
+        self->span_bytes -= self->sizes[mr_sender_place (self->watermark)];
     }
     if (self->watermark != before || self->in_flight == 0) {
         self->progress_ns = mr_clock_mono_ns ();
@@ -312,6 +319,8 @@ mr_sender_add (mr_sender_t *self, uint64_t seq, void *msg)
     self->pushed[mr_sender_place (seq)] = NEVER_PUSHED;
     self->known[mr_sender_place (seq)] = 0;
     self->attempts[mr_sender_place (seq)] = 0;
+    self->sizes[mr_sender_place (seq)] = (uint32_t)zmq_msg_size (msg);
+    self->span_bytes += self->sizes[mr_sender_place (seq)];
     mr_sender_keep (self, seq, msg);
     if (self->fresh_seq == 0) {
         zmq_msg_init (&self->fresh);

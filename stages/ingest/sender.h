@@ -19,7 +19,7 @@ typedef struct mr_sender_options {
     mr_stage_t *stage;
     mr_journal_t *journal;
     mr_strikes_t *strikes; /* borrowed */
-    uint32_t limit;        /* batches in flight, 1 .. MR_WINDOW_MAX_LIMIT */
+    uint32_t limit;        /* batches in flight: not settled; 1 .. MR_WINDOW_MAX_LIMIT */
     /* fsync: push only what mr_journal_sync made durable; memory: keep the frames, for the journal
      * has none. */
     mr_durability_t durability;

@@ -21,6 +21,9 @@
  * so long. Whether one is lost or delivered is decided by who claims its word, not by the clock. */
 #define ORPHAN_NS (5 * MR_NS_PER_S)
 
+/* So much of the journal may be kept by a batch that is not settled while those behind it are. */
+#define MAX_SPAN_BYTES (UINT64_C (256) << 20)
+
 enum {
     NEVER_PUSHED = 0xffff,   /* in pushed[]: by this process */
     OWN_SLOT = MR_SLOTS_MAX, /* ingest itself, in words of batches that its journal lost */
@@ -47,6 +50,8 @@ struct mr_sender {
     uint16_t *pushed;      /* by seq % ring: generation when pushed, NEVER_PUSHED */
     uint8_t *known;        /* by seq % ring: known to be settled */
     uint8_t *attempts;     /* by seq % ring: pushes, at most 255 */
+    uint32_t *sizes;       /* by seq % ring: bytes of the frame; 0 of those of an earlier life */
+    uint64_t span_bytes;   /* of frames above the watermark */
     uint8_t *frames;       /* by seq % ring: where the frame is; sender_frames.c */
     zmq_msg_t *kept;       /* by seq % ring: frames in memory; NULL: the journal has them */
     uint64_t orphan_end;   /* none above it */

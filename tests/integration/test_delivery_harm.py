@@ -1,4 +1,4 @@
-"""Harm of other kinds than kill -9 of a worker: poison records, a full disk, damaged files, a crash
+"""Harm of other kinds than kill -9 of a worker: a full disk, damaged files, a crash
 between two requests of a pipelining producer."""
 import contextlib
 import glob
@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 import zmq
-from deliverylib import SECOND, dead_letters, lines_in, obstruct, outputs, tally
+from deliverylib import SECOND, lines_in, obstruct, outputs, tally
 from harness import is_alive, wait_for
 
 
@@ -40,35 +40,6 @@ def test_the_router_dies_between_two_of_many_requests_under_way(make, point, tmp
         chain.more(producer, 2000)
         producer.finish()
         chain.wait_out(producer)
-
-
-# ---- poison ----
-
-
-@pytest.mark.parametrize("step, kind, extra", [
-    ("debug_crash", "worker_crash", ""),
-    ("debug_hang", "worker_hang", "[launcher]\nhang_timeout = 1s\n")])
-def test_a_poison_record_becomes_a_dead_letter(make, step, kind, extra):
-    chain = make(processor=f"{step} = n == 777 or n == 1501", extra=extra)
-    with chain.producer(rate=2000, poison={777, 1501}) as producer:
-        wait_for(lambda: len(dead_letters(chain.data_dir)) == 2,
-                 lambda: f"{dead_letters(chain.data_dir)}\n{chain.complaints()}")
-        chain.more(producer)
-        producer.finish()
-        rows = dead_letters(chain.data_dir)
-        assert [row["error_type"] for row in rows] == [kind] * 2
-        chain.wait_out(producer)
-
-
-def test_kills_from_outside_make_no_innocent_record_a_dead_letter(make):
-    chain = make()
-    with chain.producer() as producer:
-        for _ in range(6):
-            chain.more(producer, 200)
-            chain.kill_and_wait("processor.0")
-        producer.finish()
-        chain.wait_out(producer)
-    assert dead_letters(chain.data_dir) == []
 
 
 # ---- disk full ----

@@ -32,6 +32,19 @@ START_TEST (test_progress_starts_the_time_anew)
 }
 END_TEST
 
+START_TEST (test_a_record_further_is_progress_and_the_same_record_is_none)
+{
+    mr_watchdog_t dog = {0};
+    mr_worker_traces_t traces = {.incarnation = 7, .progress = 3, .holding = true};
+    for (int64_t ms = 0; ms < 100000; ms += 900) { /* one long batch of slow records */
+        traces.crumb++;
+        ck_assert (!mr_watchdog_look (&dog, &traces, HANG_MS, at_ms (ms)));
+    }
+    ck_assert (!mr_watchdog_look (&dog, &traces, HANG_MS, at_ms (100000)));
+    ck_assert (mr_watchdog_look (&dog, &traces, HANG_MS, at_ms (101000)));
+}
+END_TEST
+
 START_TEST (test_who_holds_nothing_may_wait_for_ever)
 {
     mr_watchdog_t dog = {0};
@@ -61,6 +74,7 @@ main (void)
     const TTest *const tests[] = {
         test_holding_without_progress_is_a_hang_after_its_time,
         test_progress_starts_the_time_anew,
+        test_a_record_further_is_progress_and_the_same_record_is_none,
         test_who_holds_nothing_may_wait_for_ever,
         test_a_successor_is_not_blamed_for_its_predecessor,
         NULL,
