@@ -1,15 +1,15 @@
 #include "launcher/args.h"
 
 #include "common/base/status.h"
+#include "common/runtime/program_args.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-enum { OPT_READY_FD = 256, OPT_FOREGROUND, OPT_ADOPT_ONLY, OPT_QUIET, OPT_VERSION };
+enum { OPT_READY_FD = 256, OPT_FOREGROUND, OPT_ADOPT_ONLY, OPT_QUIET };
 
 static const struct option options[] = {
     {"config", required_argument, NULL, 'c'},
@@ -17,7 +17,7 @@ static const struct option options[] = {
     {"foreground", no_argument, NULL, OPT_FOREGROUND},
     {"adopt-only", no_argument, NULL, OPT_ADOPT_ONLY},
     {"quiet", no_argument, NULL, OPT_QUIET},
-    {"version", no_argument, NULL, OPT_VERSION},
+    {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -35,31 +35,11 @@ help (FILE *out)
         "      --adopt-only   start nothing; look after what runs already\n"
         "      --ready-fd N   write a newline to descriptor N once requests are taken\n"
         "      --quiet        log to the log file only, not to stderr\n"
-        "  -h, --help\n"
-        "      --version\n"
+        "  -h, --help   -V, --version\n"
         "\n"
         "SIGTERM, SIGINT: drain the chain and exit 0; a second one: kill it.\n"
         "SIGHUP: reopen log files and outputs of all workers.\n",
         out);
-}
-
-const char *
-mr_first_file (const char *const *paths)
-{
-    for (const char *const *path = paths; *path != NULL; path++) {
-        if (access (*path, F_OK) == 0) {
-            return *path;
-        }
-    }
-    return paths[0];
-}
-
-const char *
-mr_default_config (void)
-{
-    static const char *const places[] = {"conf/millrace.ini", "/etc/millrace/millrace.ini", NULL};
-    const char *path = getenv ("MILLRACE_CONF");
-    return path != NULL && path[0] != '\0' ? path : mr_first_file (places);
 }
 
 static int
@@ -82,7 +62,7 @@ mr_launcher_args_parse (int argc, char **argv, mr_launcher_args_t *ret_args)
     mr_launcher_args_t args = {.config = mr_default_config (), .ready_fd = -1};
     int code = -1;
     int option;
-    while (code < 0 && (option = getopt_long (argc, argv, "c:h", options, NULL)) != -1) {
+    while (code < 0 && (option = getopt_long (argc, argv, "c:hV", options, NULL)) != -1) {
         switch (option) {
         case 'c':
             args.config = optarg;
@@ -99,7 +79,7 @@ mr_launcher_args_parse (int argc, char **argv, mr_launcher_args_t *ret_args)
         case OPT_QUIET:
             args.quiet = true;
             break;
-        case OPT_VERSION:
+        case 'V':
             puts ("millrace-launcher " MR_VERSION);
             return MR_EXIT_OK;
         case 'h':

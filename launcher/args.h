@@ -16,10 +16,4 @@ typedef struct mr_launcher_args {
  */
 int mr_launcher_args_parse (int argc, char **argv, mr_launcher_args_t *ret_args);
 
-/* The first path where there is something, else the first path; they end with NULL. */
-const char *mr_first_file (const char *const *paths);
-
-/* $MILLRACE_CONF, else conf/millrace.ini, else, if it is there, /etc/millrace/millrace.ini. */
-const char *mr_default_config (void);
-
 #endif

@@ -35,6 +35,14 @@ typedef enum mr_cli_option {
     MR_CLI_OPTIONS,
 } mr_cli_option_t;
 
+typedef struct mr_cli_option_row {
+    const char *name;    /* "--detach" */
+    const char *letter;  /* "-d"; NULL: none */
+    const char *value;   /* "FILE"; NULL: takes none */
+    const char *help;    /* one line */
+    const char *choices; /* the values there are, for completions; NULL: no fixed set */
+} mr_cli_option_row_t;
+
 typedef struct mr_cli mr_cli_t;
 
 typedef struct mr_command {
@@ -70,8 +78,8 @@ MR_CHECK mr_status_t mr_cli_parse (int argc, char **argv, mr_cli_t *ret_cli, mr_
 /* Print the list of commands, or one command's options. */
 void mr_cli_help (const mr_command_t *command);
 
-/* "--detach". */
-const char *mr_cli_option_name (mr_cli_option_t option);
+const mr_cli_option_row_t *mr_cli_option_row (mr_cli_option_t option);
+bool mr_cli_takes_option (const mr_command_t *command, mr_cli_option_t option);
 
 /* Print the long names of a command's options. */
 void mr_cli_option_names (const mr_command_t *command, const char *separator);

@@ -1,7 +1,7 @@
 #include "launcher/cli.h"
 
 #include "common/base/option.h"
-#include "launcher/args.h"
+#include "common/runtime/program_args.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,14 +16,7 @@ enum {
     COMMON = BIT (CONFIG) | BIT (TIMEOUT) | BIT (HELP)
 };
 
-typedef struct option_row {
-    const char *name; /* with its dashes */
-    const char *letter;
-    const char *value; /* NULL: takes none */
-    const char *help;
-} option_row_t;
-
-static const option_row_t rows[MR_CLI_OPTIONS] = {
+static const mr_cli_option_row_t rows[MR_CLI_OPTIONS] = {
     [MR_CLI_CONFIG] = {"--config", "-c", "FILE",
                        "configuration (else $MILLRACE_CONF, else conf/millrace.ini, "
                        "else /etc/millrace/millrace.ini)"},
@@ -40,7 +33,8 @@ static const option_row_t rows[MR_CLI_OPTIONS] = {
                          "name under which records are numbered (else made from the file)"},
     [MR_CLI_FOR] = {"--for", NULL, "TIME", "how long, such as 60s (the default) or 10m"},
     [MR_CLI_KILL] = {"--kill", NULL, "all|STAGE,...",
-                     "kill workers of these stages and do nothing else (default all: everything)"},
+                     "kill workers of these stages and do nothing else (default all: everything)",
+                     "all ingest processor metrics exporter monitor launcher"},
     [MR_CLI_EVERY] = {"--every", NULL, "TIME", "from one to the next (default 20 to 250 ms)"},
     [MR_CLI_SEED] = {"--seed", NULL, "N", "what happens in which order (default: a new one)"},
     [MR_CLI_LINES] = {"--lines", "-n", "N", "begin with the last N lines of each log"},
@@ -123,7 +117,7 @@ take_option (int argc, char **argv, int *index, mr_cli_t *cli, mr_error_t *err)
     if (option < 0) {
         return unknown_option (word, err);
     }
-    const option_row_t *row = &rows[option];
+    const mr_cli_option_row_t *row = &rows[option];
     bool is_long = word[1] == '-';
     const char *value = NULL;
     if (is_long && strchr (word, '=') != NULL) {
@@ -152,7 +146,7 @@ check_command (mr_cli_t *cli, mr_error_t *err)
 {
     const mr_command_t *command = cli->command;
     for (int i = 0; i < MR_CLI_OPTIONS; i++) {
-        if (cli->set[i] && !((command->options | COMMON) & (1U << i))) {
+        if (cli->set[i] && !mr_cli_takes_option (command, (mr_cli_option_t)i)) {
             mr_error_set (err, "there is no %s here; `millrace help %s` lists the options",
                           rows[i].name, command->name);
             return MR_INVALID;
@@ -196,6 +190,12 @@ take_word (mr_cli_t *cli, const char *word, mr_error_t *err)
     return MR_OK;
 }
 
+static bool
+is_version (const char *word)
+{
+    return strcmp (word, "--version") == 0 || strcmp (word, "-V") == 0;
+}
+
 mr_status_t
 mr_cli_parse (int argc, char **argv, mr_cli_t *ret_cli, mr_error_t *err)
 {
@@ -205,7 +205,7 @@ mr_cli_parse (int argc, char **argv, mr_cli_t *ret_cli, mr_error_t *err)
     for (int i = 1; i < argc && status == MR_OK; i++) {
         if (!only_words && strcmp (argv[i], "--") == 0) {
             only_words = true;
-        } else if (!only_words && strcmp (argv[i], "--version") == 0 && cli.command == NULL) {
+        } else if (!only_words && is_version (argv[i]) && cli.command == NULL) {
             status = take_word (&cli, "version", err);
         } else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
             status = take_option (argc, argv, &i, &cli, err);
@@ -268,10 +268,16 @@ print_options (unsigned options)
     }
 }
 
-const char *
-mr_cli_option_name (mr_cli_option_t option)
+const mr_cli_option_row_t *
+mr_cli_option_row (mr_cli_option_t option)
 {
-    return rows[option].name;
+    return &rows[option];
+}
+
+bool
+mr_cli_takes_option (const mr_command_t *command, mr_cli_option_t option)
+{
+    return (command->options | COMMON) & (1U << option);
 }
 
 void
@@ -279,7 +285,7 @@ mr_cli_option_names (const mr_command_t *command, const char *separator)
 {
     const char *gap = "";
     for (int i = 0; i < MR_CLI_OPTIONS; i++) {
-        if ((command->options | COMMON) & (1U << i)) {
+        if (mr_cli_takes_option (command, (mr_cli_option_t)i)) {
             printf ("%s%s", gap, rows[i].name);
             gap = separator;
         }

@@ -117,6 +117,66 @@ print_bash_command (const mr_command_t *row)
     printf ("%s ;;\n", takes_files (row) ? " files=1" : "");
 }
 
+/* `-c|--config`. */
+static void
+print_pattern (const mr_cli_option_row_t *row)
+{
+    printf ("%s%s%s", row->letter != NULL ? row->letter : "", row->letter != NULL ? "|" : "",
+            row->name);
+}
+
+/* What comes behind an option that takes a value: files by the shell's own completion, one of a
+ * fixed set, with a comma several, or nothing that could be offered. */
+static void
+print_bash_values (void)
+{
+    printf ("    case $before in\n");
+    for (int i = 0; i < MR_CLI_OPTIONS; i++) {
+        const mr_cli_option_row_t *row = mr_cli_option_row ((mr_cli_option_t)i);
+        if (row->value == NULL) {
+            continue;
+        }
+        printf ("    ");
+        print_pattern (row);
+        if (strcmp (row->value, "FILE") == 0) {
+            printf (") return ;;\n");
+        } else if (row->choices != NULL) {
+            printf (")\n"
+                    "        [[ $word != *,* ]] || prefix=${word%%,*},\n"
+                    "        COMPREPLY=($(compgen -P \"$prefix\" -W '%s' -- "
+                    "\"${word#\"$prefix\"}\"))\n"
+                    "        return ;;\n",
+                    row->choices);
+        } else {
+            printf (") compopt +o default 2>/dev/null; return ;;\n");
+        }
+    }
+    printf ("    esac\n");
+}
+
+/* Find the command and the configuration among the words before the one at hand. */
+static void
+print_bash_search (void)
+{
+    printf ("    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+            "        case ${COMP_WORDS[i]} in\n"
+            "        -c|--config)\n"
+            "            [[ ${COMP_WORDS[i+1]} != = ]] || ((i++))\n"
+            "            ((i++)); config=${COMP_WORDS[i]/#\\~/$HOME} ;;\n");
+    for (int i = 0; i < MR_CLI_OPTIONS; i++) {
+        const mr_cli_option_row_t *row = mr_cli_option_row ((mr_cli_option_t)i);
+        if (row->value != NULL && i != MR_CLI_CONFIG) {
+            printf ("        ");
+            print_pattern (row);
+            printf (") [[ ${COMP_WORDS[i+1]} != = ]] || ((i++)); ((i++)) ;;\n");
+        }
+    }
+    printf ("        -*) ;;\n"
+            "        *) command=${command:-${COMP_WORDS[i]}} ;;\n"
+            "        esac\n"
+            "    done\n");
+}
+
 static void
 print_bash (void)
 {
@@ -125,17 +185,16 @@ print_bash (void)
             "}\n"
             "_millrace () {\n"
             "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-            "    local command= config= options= names= files= i\n"
+            "    local command= config= options= names= files= prefix= i\n"
             "    COMPREPLY=()\n"
-            "    case $before in -c|--config|=) return ;; esac\n"
-            "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-            "        case ${COMP_WORDS[i]} in\n"
-            "        -c|--config) ((i++)); config=${COMP_WORDS[i]/#\\~/$HOME} ;;\n"
-            "        -*) ;;\n"
-            "        *) command=${command:-${COMP_WORDS[i]}} ;;\n"
-            "        esac\n"
-            "    done\n"
-            "    case $command in\n"
+            "    if [[ $word == = || $before == = ]]; then\n" /* --name=value is three words */
+            "        [[ $before != = ]] || before=${COMP_WORDS[COMP_CWORD-2]}\n"
+            "        [[ $word != = ]] || word=\n"
+            "        [[ $before == -* ]] || return\n"
+            "    fi\n");
+    print_bash_values ();
+    print_bash_search ();
+    printf ("    case $command in\n"
             "    '') names='");
     print_commands ();
     printf ("' options='--help --version' ;;\n");
@@ -171,6 +230,43 @@ print_zsh (void)
 /* ---- fish ---- */
 
 static void
+print_fish_option (const mr_command_t *command, const mr_cli_option_row_t *row)
+{
+    printf ("complete -c millrace -n '__fish_seen_subcommand_from %s' -l %s", command->name,
+            row->name + 2);
+    if (row->letter != NULL) {
+        printf (" -s %s", row->letter + 1);
+    }
+    if (row->choices != NULL) {
+        printf (" -x -a '(__fish_append , %s)'", row->choices);
+    } else if (row->value != NULL) {
+        printf (" -x");
+    }
+    printf (" -d \"%s\"\n", row->help);
+}
+
+static void
+print_fish_command (const mr_command_t *row)
+{
+    const char *asked = asked_names (row);
+    printf ("complete -c millrace -f -n __fish_use_subcommand -a %s -d \"%s\"\n", row->name,
+            row->help);
+    printf ("complete -c millrace%s -n '__fish_seen_subcommand_from %s' -a '",
+            takes_files (row) ? "" : " -f", row->name);
+    if (asked != NULL) {
+        printf ("(__millrace_ask %s)", asked);
+    } else {
+        (void)print_fixed (row);
+    }
+    printf ("'\n");
+    for (int i = 0; i < MR_CLI_OPTIONS; i++) {
+        if (i != MR_CLI_CONFIG && mr_cli_takes_option (row, (mr_cli_option_t)i)) {
+            print_fish_option (row, mr_cli_option_row ((mr_cli_option_t)i));
+        }
+    }
+}
+
+static void
 print_fish (void)
 {
     printf ("function __millrace_ask\n"
@@ -181,22 +277,7 @@ print_fish (void)
             "    command millrace completion $argv[1] $config 2>/dev/null\n"
             "end\n");
     for (const mr_command_t *row = mr_commands (); row->name != NULL; row++) {
-        const char *asked = asked_names (row);
-        printf ("complete -c millrace -f -n __fish_use_subcommand -a %s -d \"%s\"\n", row->name,
-                row->help);
-        printf ("complete -c millrace%s -n '__fish_seen_subcommand_from %s' -a '",
-                takes_files (row) ? "" : " -f", row->name);
-        mr_cli_option_names (row, " ");
-        printf ("%s", asked != NULL ? "" : " ");
-        if (asked == NULL) {
-            (void)print_fixed (row);
-        }
-        printf ("'\n");
-        if (asked != NULL) {
-            printf ("complete -c millrace -f -n '__fish_seen_subcommand_from %s' "
-                    "-a '(__millrace_ask %s)'\n",
-                    row->name, asked);
-        }
+        print_fish_command (row);
     }
     printf ("complete -c millrace -s c -l config -r -F -d 'configuration'\n");
 }

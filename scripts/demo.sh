@@ -4,6 +4,8 @@
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 PATH=$top/build/release/bin:$PATH
+folder=${MILLRACE_DEMO_DIR:-$top/build/demo}
+shown=${folder#"$top/"}
 lines_per_second=${MILLRACE_DEMO_RATE:-200}
 
 # number JSON KEY: the first integer of that name, or 0.
@@ -42,7 +44,7 @@ finish() {
         settle
         millrace audit || status=1
         millrace down || status=1
-        echo "the records stay in build/demo/out; run it again and they go on from there"
+        echo "the records stay in $shown/out; run it again and they go on from there"
     else
         millrace down >/dev/null || status=1
     fi
@@ -78,25 +80,25 @@ show_status() {
         show_line "$line"
     done
     printf '\n'
-    echo "the feeder has ended; its last words are in build/demo/feeder.log:"
-    tail -3 "$top/build/demo/feeder.log"
+    echo "the feeder has ended; its last words are in $shown/feeder.log:"
+    tail -3 "$folder/feeder.log"
     return 1
 }
 
-mkdir -p "$top/build/demo"
+mkdir -p "$folder"
 up=no
 trap finish EXIT
 trap 'exit 0' INT TERM HUP PIPE
 { said=$(millrace up --detach | tee /dev/fd/3); } 3>&1 || {
-    echo "the demo does not start; without what it left here before, it may: rm -r build/demo" >&2
+    echo "the demo does not start; without what it left here before, it may: rm -r $shown" >&2
     exit 1
 }
 up=yes
 cat <<END
 
 A web server's log runs through the chain, $lines_per_second lines a second.
-  records    build/demo/out/access.jsonl  (status 500 and above: errors.jsonl)
-  metrics    build/demo/out/metrics.jsonl
+  records    $shown/out/access.jsonl  (status 500 and above: errors.jsonl)
+  metrics    $shown/out/metrics.jsonl
   monitor    $(sed -n 's/^monitor: \(http.*\)/\1/p' <<<"$said")  (/metrics for Prometheus)
   try        scripts/launch.sh --demo status
              scripts/launch.sh --demo scale processor=4
@@ -105,6 +107,6 @@ Ctrl-C drains and prints the audit.
 
 END
 millrace send --rate "$lines_per_second" --loop "$top/tests/data/access.log" \
-    >"$top/build/demo/feeder.log" 2>&1 &
+    >"$folder/feeder.log" 2>&1 &
 feeder=$!
 show_status

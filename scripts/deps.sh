@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # deps.sh [--yes] run|test|bench: install the Debian packages that building and running, testing, or
 # comparing with other programs need.
-# Does nothing, quickly, when all are there. As root or through sudo; asks first on a terminal.
+# Does nothing, quickly, when all are there. As root or through sudo, else it says what root has to
+# run; asks first on a terminal.
 set -euo pipefail
 
 run_packages=(cmake ninja-build gcc g++ libc6-dev pkg-config libzmq3-dev libczmq-dev libinih-dev
@@ -41,6 +42,10 @@ done
 
 sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+if [ ${#sudo[@]} -gt 0 ] && ! command -v sudo >/dev/null; then
+    echo "deps.sh: neither root nor sudo; as root run: apt-get install ${missing[*]}" >&2
+    exit 1
+fi
 echo "Debian packages to install: ${missing[*]}"
 if [ "$yes" = no ] && [ -t 0 ]; then
     read -r -p "Install them now with ${sudo[*]:+${sudo[*]} }apt-get? [Y/n] " answer

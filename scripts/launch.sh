@@ -6,7 +6,8 @@
 #   scripts/launch.sh [--demo] VERB …
 #       Hand a command to millrace: status, restart processor, scale processor=4, …; with --demo
 #       to the demo's chain.
-# The configuration is $MILLRACE_CONF, else conf/millrace.ini, or conf/demo.ini for the demo.
+# The configuration is $MILLRACE_CONF, else conf/millrace.ini. The demo has conf/demo.ini and its
+# files in build/demo; with $MILLRACE_DEMO_DIR it has demo.ini and its files there.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 millrace=$top/build/release/bin/millrace
@@ -21,7 +22,7 @@ while [ $# -gt 0 ]; do
     --yes) deps=(--yes run) ;;
     --demo) demo=yes ;;
     -h | --help)
-        sed -n '2,9s/^# \{0,1\}//p' "$0"
+        sed -n '2,10s/^# \{0,1\}//p' "$0"
         exit 0
         ;;
     -*)
@@ -34,7 +35,7 @@ while [ $# -gt 0 ]; do
 done
 
 if [ "$demo" = yes ]; then
-    export MILLRACE_CONF=$top/conf/demo.ini
+    export MILLRACE_CONF=${MILLRACE_DEMO_DIR:-$top/conf}/demo.ini
 else
     export MILLRACE_CONF=${MILLRACE_CONF:-$top/conf/millrace.ini}
 fi

@@ -8,13 +8,34 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+const char *
+mr_first_file (const char *const *paths)
+{
+    for (const char *const *path = paths; *path != NULL; path++) {
+        if (access (*path, F_OK) == 0) {
+            return *path;
+        }
+    }
+    return paths[0];
+}
+
+const char *
+mr_default_config (void)
+{
+    static const char *const places[] = {"conf/millrace.ini", "/etc/millrace/millrace.ini", NULL};
+    const char *path = getenv ("MILLRACE_CONF");
+    return path != NULL && path[0] != '\0' ? path : mr_first_file (places);
+}
 
 static void
 print_help (const mr_program_t *program)
 {
     printf ("usage: millrace-%s [-c FILE]%s [--check]\n\n%s\n\n", program->name,
             program->has_slot ? " [-n SLOT]" : "", program->help);
-    printf ("  -c, --config FILE   configuration (else $MILLRACE_CONF, else conf/millrace.ini)\n");
+    printf ("  -c, --config FILE   configuration (else $MILLRACE_CONF, else conf/millrace.ini,\n"
+            "                      else /etc/millrace/millrace.ini)\n");
     if (program->has_slot) {
         printf ("  -n, --slot SLOT     which worker of the stage this is, from 0 (default 0)\n");
     }
@@ -102,11 +123,7 @@ int
 mr_program_args_parse (int argc, char **argv, const mr_program_t *program,
                        mr_program_args_t *ret_args)
 {
-    const char *from_environment = getenv ("MILLRACE_CONF");
-    mr_program_args_t args = {
-        .config_path = from_environment != NULL ? from_environment : "conf/millrace.ini",
-        .ready_fd = -1,
-    };
+    mr_program_args_t args = {.config_path = mr_default_config (), .ready_fd = -1};
     const struct option *known = program->has_slot ? options : options + 1;
     const char *letters = program->has_slot ? "c:n:hV" : "c:hV";
     opterr = 0;

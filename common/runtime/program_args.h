@@ -1,4 +1,5 @@
-/* program_args: the command line that workers and the monitor share. */
+/* program_args: the command line that workers and the monitor share, and where every program looks
+ * for its configuration. */
 #ifndef MR_COMMON_RUNTIME_PROGRAM_ARGS_H
 #define MR_COMMON_RUNTIME_PROGRAM_ARGS_H
 
@@ -19,6 +20,13 @@ typedef struct mr_program_args {
     bool check;   /* only check the configuration */
     bool quiet;   /* log to the file only */
 } mr_program_args_t;
+
+/* The first path where there is something, else the first path; they end with NULL. */
+const char *mr_first_file (const char *const *paths);
+
+/* What is meant without -c: $MILLRACE_CONF, else conf/millrace.ini, else, if it is there,
+ * /etc/millrace/millrace.ini. */
+const char *mr_default_config (void);
 
 /* Parse. Returns -1 to go on, else the exit code (after --help, --version or a fault, which is
  * printed). */

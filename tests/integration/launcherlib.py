@@ -82,12 +82,16 @@ class Chain:
                 os.kill(pid, signal.SIGKILL)
         return not pids
 
-    def close(self):
+    def kill_all(self):
+        """kill -9 of every process, also of those that have no lock yet; none is left."""
         launcher = self.pids().get("launcher")
         if launcher and is_alive(launcher):  # first, or it would start the others again
             os.kill(launcher, signal.SIGKILL)
             wait_for(lambda: not is_alive(launcher), "the launcher is dead")
         wait_for(self._kill_all, "no process is left")
+
+    def close(self):
+        self.kill_all()
         for process in self.processes:
             process.kill()
             process.wait()

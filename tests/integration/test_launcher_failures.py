@@ -65,9 +65,7 @@ def test_down_works_after_the_launcher_died(chain):
 
 def test_down_with_nothing_running_sweeps_what_the_dead_left(chain):
     chain.up()
-    for pid in chain.pids().values():
-        os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not [p for p in chain.pids().values() if is_alive(p)], "all are dead")
+    chain.kill_all()
     assert "dead" in chain.states().values()
     assert "nothing runs" in chain.millrace("down").stdout
     assert not [name for name in chain.leftovers() if name.endswith(".lock")]

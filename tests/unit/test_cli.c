@@ -1,4 +1,4 @@
-#include "launcher/args.h"
+#include "common/runtime/program_args.h"
 #include "launcher/cli.h"
 #include "launcher/humane.h"
 #include "launcher/table.h"
@@ -54,17 +54,7 @@ START_TEST (test_the_configuration_comes_from_the_environment_else_has_a_default
     ck_assert_str_eq (cli.config, "/etc/m.ini");
     unsetenv ("MILLRACE_CONF");
     ck_assert_int_eq (PARSE ("status"), MR_OK);
-    static const char *const places[] = {"conf/millrace.ini", "/etc/millrace/millrace.ini", NULL};
-    ck_assert_str_eq (cli.config, mr_first_file (places));
-}
-END_TEST
-
-START_TEST (test_of_several_places_the_first_with_a_file_counts)
-{
-    static const char *const all[] = {"/nowhere/a", "/proc/self/stat", "/proc/self/maps", NULL};
-    static const char *const none[] = {"/nowhere/a", "/nowhere/b", NULL};
-    ck_assert_str_eq (mr_first_file (all), "/proc/self/stat");
-    ck_assert_str_eq (mr_first_file (none), "/nowhere/a");
+    ck_assert_str_eq (cli.config, mr_default_config ());
 }
 END_TEST
 
@@ -139,7 +129,7 @@ START_TEST (test_the_man_page_names_every_command_and_option)
     }
     for (int option = 0; option < MR_CLI_OPTIONS; option++) {
         char written[64] = "";
-        const char *name = mr_cli_option_name ((mr_cli_option_t)option);
+        const char *name = mr_cli_option_row ((mr_cli_option_t)option)->name;
         for (size_t i = 0; name[i] != '\0'; i++) {
             strcat (written, name[i] == '-' ? "\\-" : (const char[]){name[i], '\0'});
         }
@@ -250,7 +240,6 @@ main (void)
     const TTest *const tests[] = {
         test_options_may_stand_anywhere_and_in_each_form,
         test_the_configuration_comes_from_the_environment_else_has_a_default,
-        test_of_several_places_the_first_with_a_file_counts,
         test_a_dash_and_what_follows_two_dashes_are_words,
         test_help_needs_no_command_and_no_right_arguments,
         test_each_mistake_has_its_message,

@@ -52,13 +52,26 @@ START_TEST (test_without_options_the_environment_says_which_file)
     mr_program_args_t args;
     ck_assert_int_eq (unsetenv ("MILLRACE_CONF"), 0);
     ck_assert_int_eq (parse (&watcher, (const char *const[]){NULL}, &args), -1);
-    ck_assert_str_eq (args.config_path, "conf/millrace.ini");
+    static const char *const places[] = {"conf/millrace.ini", "/etc/millrace/millrace.ini", NULL};
+    ck_assert_str_eq (args.config_path, mr_first_file (places));
     ck_assert_int_eq (args.slot, 0);
     ck_assert_int_eq (args.ready_fd, -1);
     ck_assert (!args.check && !args.quiet);
     ck_assert_int_eq (setenv ("MILLRACE_CONF", "/etc/y.ini", 1), 0);
     ck_assert_int_eq (parse (&stage, (const char *const[]){NULL}, &args), -1);
     ck_assert_str_eq (args.config_path, "/etc/y.ini");
+    ck_assert_int_eq (setenv ("MILLRACE_CONF", "", 1), 0); /* as good as not set */
+    ck_assert_int_eq (parse (&stage, (const char *const[]){NULL}, &args), -1);
+    ck_assert_str_eq (args.config_path, mr_first_file (places));
+}
+END_TEST
+
+START_TEST (test_of_several_places_the_first_with_a_file_counts)
+{
+    static const char *const all[] = {"/nowhere/a", "/proc/self/stat", "/proc/self/maps", NULL};
+    static const char *const none[] = {"/nowhere/a", "/nowhere/b", NULL};
+    ck_assert_str_eq (mr_first_file (all), "/proc/self/stat");
+    ck_assert_str_eq (mr_first_file (none), "/nowhere/a");
 }
 END_TEST
 
@@ -100,6 +113,7 @@ main (void)
     const TTest *const tests[] = {
         test_every_option_is_taken,
         test_without_options_the_environment_says_which_file,
+        test_of_several_places_the_first_with_a_file_counts,
         test_a_program_that_is_alone_has_no_slot,
         test_what_makes_no_sense_is_usage,
         test_help_and_version_end_well,
