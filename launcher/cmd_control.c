@@ -94,21 +94,14 @@ mr_cmd_reopen (mr_cli_t *cli)
 
 /* ---- down ---- */
 
-static void
-sweep_dead (const mr_worker_info_t *info, void *arg)
-{
-    mr_error_t err;
-    if (!info->alive && mr_worker_sweep (arg, info->name, &err) == MR_SYSTEM) {
-        (void)mr_cli_fail (NULL, 0, "%s", err.text);
-    }
-}
-
 /* A launcher that only takes down what runs without one. MR_CLOSED: nothing runs. */
 static mr_status_t
 launch_to_end (mr_plan_t *plan, mr_error_t *err)
 {
     if (mr_client_alive (plan) == 0) {
-        (void)!mr_worker_each (plan->run_dir, sweep_dead, plan->run_dir, NULL);
+        if (mr_worker_sweep_dead (plan->run_dir, err) != MR_OK) {
+            (void)mr_cli_fail (NULL, 0, "%s", err->text);
+        }
         return MR_CLOSED;
     }
     mr_launch_t launch = {.plan = plan, .adopt_only = true};

@@ -115,20 +115,13 @@ is_deserted (const char *path)
     return refused;
 }
 
-static void
-sweep_dead (const mr_worker_info_t *info, void *arg)
-{
-    const mr_roster_t *self = arg;
-    mr_error_t err;
-    if (!info->alive && mr_worker_sweep (self->env->plan->run_dir, info->name, &err) == MR_SYSTEM) {
-        mr_log_warn ("%s", err.text);
-    }
-}
-
 void
 mr_roster_sweep (mr_roster_t *self)
 {
-    (void)!mr_worker_each (self->env->plan->run_dir, sweep_dead, self, NULL);
+    mr_error_t err;
+    if (mr_worker_sweep_dead (self->env->plan->run_dir, &err) != MR_OK) {
+        mr_log_warn ("%s", err.text);
+    }
     DIR *dir = opendir (self->env->plan->run_dir);
     const struct dirent *entry;
     while (dir != NULL && (entry = readdir (dir)) != NULL) {

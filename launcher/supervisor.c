@@ -240,13 +240,13 @@ set_up (supervisor_t *self, mr_error_t *err)
         status = mr_plan_make_dirs (&self->plan, err);
     }
     if (status == MR_OK) {
+        status = open_signals (self, err);
+    }
+    if (status == MR_OK) {
         status = mr_worker_claim (self->plan.run_dir, "launcher", -1, &self->worker, err);
     }
     if (status == MR_OK) {
         status = open_log (self, err);
-    }
-    if (status == MR_OK) {
-        status = open_signals (self, err);
     }
     if (status == MR_OK) {
         status = mr_loop_new (&self->loop);

@@ -256,6 +256,9 @@ static mr_status_t
 open_places (monitor_t *self, mr_error_t *err)
 {
     mr_status_t status = mr_pipeline_dirs_make (self->config, err);
+    if (status == MR_OK) { /* from here on a stop clears the lock file away */
+        status = mr_process_signals (&self->signal_fd, err);
+    }
     if (status == MR_OK) {
         status =
             mr_worker_claim (pipeline_text (self, "run_dir"), "monitor", -1, &self->worker, err);
@@ -316,9 +319,6 @@ start (monitor_t *self, mr_error_t *err)
 {
     mr_process_descriptors ();
     mr_status_t status = open_places (self, err);
-    if (status == MR_OK) {
-        status = mr_process_signals (&self->signal_fd, err);
-    }
     if (status == MR_OK) {
         status = load_snapshot (self, err);
     }

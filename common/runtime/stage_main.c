@@ -164,12 +164,8 @@ open_links (mr_stage_t *self, mr_error_t *err)
 static mr_status_t
 start (mr_stage_t *self, mr_error_t *err)
 {
-    mr_status_t status = mr_process_signals (&self->signal_fd, err);
-    if (status == MR_OK && mr_fatal_watch (mr_worker_page (self->worker)) != MR_OK) {
-        status = mr_error_errno (err, "signal handlers");
-    }
-    if (status != MR_OK) {
-        return status;
+    if (mr_fatal_watch (mr_worker_page (self->worker)) != MR_OK) {
+        return mr_error_errno (err, "signal handlers");
     }
     self->zmq = zmq_ctx_new ();
     if (self->zmq == NULL) {
@@ -178,7 +174,7 @@ start (mr_stage_t *self, mr_error_t *err)
     zmq_ctx_set (self->zmq, ZMQ_MAX_SOCKETS, 4096);
     self->callbacks = mr_stage_flow_callbacks;
     self->callbacks.stage = self;
-    status = mr_loop_new (&self->loop);
+    mr_status_t status = mr_loop_new (&self->loop);
     if (status == MR_OK) {
         status = open_bus (self, err);
     }
@@ -392,6 +388,9 @@ static int
 run (mr_stage_t *self, const mr_program_args_t *args, mr_error_t *err)
 {
     mr_status_t status = mr_pipeline_dirs_make (self->config, err);
+    if (status == MR_OK) { /* from here on whoever is told to stop clears its lock file away */
+        status = mr_process_signals (&self->signal_fd, err);
+    }
     if (status == MR_OK) {
         status = mr_worker_claim (pipeline_text (self, "run_dir"), self->ops->name, self->slot,
                                   &self->worker, err);

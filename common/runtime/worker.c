@@ -365,6 +365,20 @@ mr_worker_read (const char *run_dir, const char *name, mr_worker_info_t *ret_inf
     return MR_OK;
 }
 
+/* "processor.1.lock" -> "processor.1". */
+static bool
+name_of (const char *file, char name[MR_WORKER_NAME_BYTES])
+{
+    size_t bytes = strlen (file);
+    if (bytes <= 5 || bytes - 5 >= MR_WORKER_NAME_BYTES ||
+        strcmp (file + bytes - 5, ".lock") != 0) {
+        return false;
+    }
+    memcpy (name, file, bytes - 5);
+    name[bytes - 5] = '\0';
+    return true;
+}
+
 mr_status_t
 mr_worker_each (const char *run_dir, mr_worker_fn *fn, void *arg, mr_error_t *err)
 {
@@ -374,14 +388,10 @@ mr_worker_each (const char *run_dir, mr_worker_fn *fn, void *arg, mr_error_t *er
     }
     const struct dirent *entry;
     while ((entry = readdir (dir)) != NULL) {
-        size_t bytes = strlen (entry->d_name);
         char name[MR_WORKER_NAME_BYTES];
-        if (bytes <= 5 || bytes - 5 >= sizeof name ||
-            strcmp (entry->d_name + bytes - 5, ".lock") != 0) {
+        if (!name_of (entry->d_name, name)) {
             continue;
         }
-        memcpy (name, entry->d_name, bytes - 5);
-        name[bytes - 5] = '\0';
         mr_worker_info_t info;
         if (mr_worker_read (run_dir, name, &info, NULL) == MR_OK) {
             fn (&info, arg);
@@ -410,6 +420,27 @@ mr_worker_sweep (const char *run_dir, const char *name, mr_error_t *err)
     unlink (path);
     close (fd);
     return MR_OK;
+}
+
+mr_status_t
+mr_worker_sweep_dead (const char *run_dir, mr_error_t *err)
+{
+    mr_status_t status = MR_OK;
+    DIR *dir = opendir (run_dir);
+    const struct dirent *entry;
+    while (dir != NULL && (entry = readdir (dir)) != NULL) {
+        char name[MR_WORKER_NAME_BYTES];
+        char stage[MR_WORKER_NAME_BYTES];
+        int slot;
+        if (name_of (entry->d_name, name) && mr_worker_parse_name (name, stage, &slot) == MR_OK &&
+            mr_worker_sweep (run_dir, name, status == MR_OK ? err : NULL) == MR_SYSTEM) {
+            status = MR_SYSTEM;
+        }
+    }
+    if (dir != NULL) {
+        closedir (dir);
+    }
+    return status;
 }
 
 mr_status_t

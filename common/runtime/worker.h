@@ -95,6 +95,11 @@ MR_CHECK mr_status_t mr_worker_each (const char *run_dir, mr_worker_fn *fn, void
  */
 MR_CHECK mr_status_t mr_worker_sweep (const char *run_dir, const char *name, mr_error_t *err);
 
+/* The same for every lock file in run_dir whose worker is dead, one without a line too: a worker
+ * that was killed in the moment of its start leaves such a one. MR_SYSTEM: err names the first that
+ * stayed. */
+MR_CHECK mr_status_t mr_worker_sweep_dead (const char *run_dir, mr_error_t *err);
+
 /* "processor.1" -> "processor", 1; a name without a slot gives -1. MR_INVALID: neither. */
 MR_CHECK mr_status_t mr_worker_parse_name (const char *name, char *ret_stage, int *ret_slot);
 

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 from launcherlib import Chain, is_alive, wait_for
@@ -69,6 +70,32 @@ def test_down_with_nothing_running_sweeps_what_the_dead_left(chain):
     assert "dead" in chain.states().values()
     assert "nothing runs" in chain.millrace("down").stdout
     assert not [name for name in chain.leftovers() if name.endswith(".lock")]
+
+
+def test_down_sweeps_a_lock_file_without_a_line(chain):
+    """A worker that was killed in the moment of its start leaves one."""
+    chain.up()
+    empty = os.path.join(chain.run_dir, "processor.7.lock")
+    with open(empty, "w", encoding="utf-8"):
+        pass
+    chain.millrace("down")
+    assert chain.leftovers() == []
+    with open(empty, "w", encoding="utf-8"):
+        pass
+    chain.millrace("down")
+    assert chain.leftovers() == []
+
+
+def test_a_stage_that_is_stopped_while_it_starts_leaves_no_lock_file():
+    """At any moment of its start: it drains, or it has made no lock file yet."""
+    with Chain(real=True) as chain:
+        os.mkdir(chain.run_dir)
+        for step in range(60):
+            worker = chain.start_worker("processor", 1)
+            time.sleep(step * 0.0005)  # a moment; whichever it is, the same must hold
+            worker.terminate()
+            worker.wait(timeout=60)
+            assert chain.leftovers() == [], step
 
 
 def test_a_crash_loop_is_given_up_and_restart_clears_it(chain):

@@ -180,6 +180,12 @@ START_TEST (test_sweeping_removes_what_the_dead_left_and_nothing_of_the_living)
     ck_assert_int_eq (mr_worker_sweep (run, "processor.0", &err), MR_OK);
     ck_assert (!exists ("processor.0.lock") && !exists ("processor.0.ipc"));
     ck_assert_int_eq (mr_worker_sweep (run, "processor.0", &err), MR_OK); /* nothing is there */
+    leave_stale ();
+    write_file ("processor.7.lock", ""); /* killed before it wrote its line */
+    write_file ("notes.txt.lock", "");   /* no worker's name */
+    ck_assert_int_eq (mr_worker_sweep_dead (run, &err), MR_OK);
+    ck_assert (!exists ("processor.0.lock") && !exists ("processor.7.lock"));
+    ck_assert (exists ("processor.1.lock") && exists ("notes.txt.lock"));
     mr_worker_release (&living);
 }
 END_TEST
