@@ -72,15 +72,16 @@ def peers(options, tools, setup):
     listed = []
     for who, mode, threads in (("rsyslog, imptcp, 1 thread", "tcp", 1),
                                ("rsyslog, imptcp, 2 workers", "tcp", 2),
-                               ("rsyslog, imczmq", "push", 0)):
-        listed.append(run(who, benchpeers.rsyslog, work(mode, 0.2), who, threads))
+                               ("rsyslog, imczmq, 1 thread", "push", 1),
+                               ("rsyslog, imczmq, its own queue", "push", 0)):
+        listed.append(run(who, benchpeers.rsyslog, work(mode, 0.4), who, threads))
     for who, mode, processes in (("asyncio + pyzmq, 1 a message", "push", 1),
                                  ("asyncio + pyzmq, 256 a message", "chunks", 1),
                                  ("asyncio + pyzmq, 4 processes", "chunks", 4)):
-        listed.append(run(who, benchpeers.python, work(mode, 0.1), who, processes))
+        listed.append(run(who, benchpeers.python, work(mode, 0.2), who, processes))
     listed.append(run("mawk, a pipe", benchpeers.pipe, work("pipe", 0.4), "mawk, a pipe",
                       ["mawk", benchpeers.MAWK], "parses nothing, counts nothing"))
-    listed.append(run("jq, a pipe", benchpeers.pipe, work("pipe", 0.12), "jq, a pipe",
+    listed.append(run("jq, a pipe", benchpeers.pipe, work("pipe", 0.2), "jq, a pipe",
                       ["jq", "-c", benchpeers.JQ], "counts nothing"))
     return listed
 
@@ -131,15 +132,19 @@ def sizes(options, tools, setup):
 
 
 def durability(options, tools, setup):
-    """What an acknowledged producer waits for differs; so both ways of sending are measured."""
+    """What an acknowledged producer waits for differs, most with one record a request: there each
+    sync has to serve many."""
     listed = []
     for level in ("memory", "disk", "fsync"):
-        for mode in ("chunks", "acked"):
-            there = setup.with_(settings=(*setup.settings, f"ingest.durability={level}"))
-            who, work = f"{level}, {mode}", work_of(options, mode)
-            listed.append(Run("durability", who, 1,
-                              lambda there=there, who=who, work=work: benchruns.durability(
-                                  tools.load, there, work, who), [level, mode]))
+        there = setup.with_(settings=(*setup.settings, f"ingest.durability={level}"))
+        for way, work in (("chunks", work_of(options, "chunks")),
+                          ("acked", work_of(options, "acked")),
+                          ("16 producers, 1 a request",
+                           work_of(options, "acked", chunk=1, producers=16)
+                           .with_(records=max(1000, options.records // 5)))):
+            listed.append(Run("durability", f"{level}, {way}", 1,
+                              lambda there=there, who=f"{level}, {way}", work=work:
+                              benchruns.durability(tools.load, there, work, who), [level, way]))
     return listed
 
 

@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""The reference work as a Python pipeline of the same four domains: asyncio and pyzmq.
+"""The reference work as a Python pipeline of the same four domains: asyncio and pyzmq, tuned as far
+as the standard library goes: messages that have come are taken in bursts, text is decoded once a
+burst, JSON goes through the C encoder without spaces, one write a burst, garbage is looked for
+rarely.
 
 peer_asyncio.py one IN OUT            all domains in one process, a callback each
 peer_asyncio.py STAGE IN OUT          one domain a process, PUSH/PULL between them
@@ -7,6 +10,8 @@ IN: endpoint to bind (of `exporter` and `one`, OUT is a file). SIGTERM ends it: 
 then write what they counted to OUT.counts or, for `metrics`, to the file in COUNTS.
 """
 import asyncio
+import contextlib
+import gc
 import json
 import os
 import signal
@@ -15,7 +20,11 @@ import sys
 import zmq
 import zmq.asyncio
 
+BURST = 2048  # records that are taken in before they are worked on, as in Millrace's batches
 BUCKETS = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
+
+
+encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Processor:
@@ -69,16 +78,20 @@ class Exporter:
 
     async def handle(self, records):
         if records:
-            os.write(self.fd, ("\n".join(map(json.dumps, records)) + "\n").encode())
+            os.write(self.fd, ("\n".join(map(encode, records)) + "\n").encode())
 
 
 async def pull(context, endpoint, handle):
-    """Ingest: what comes in, one record or several lines a message."""
+    """Ingest: what comes in, one record or several lines a message; what is there goes at once."""
     socket = context.socket(zmq.PULL)
     socket.bind(endpoint)
+    bare = zmq.Socket.shadow(socket.underlying)
     while True:
-        message = await socket.recv()
-        await handle(message.splitlines())
+        lines = (await socket.recv()).decode().splitlines()
+        with contextlib.suppress(zmq.Again):
+            while len(lines) < BURST:
+                lines += bare.recv(zmq.NOBLOCK).decode().splitlines()
+        await handle(lines)
 
 
 def pusher(context, endpoint):
@@ -87,7 +100,7 @@ def pusher(context, endpoint):
 
     async def push(records):
         if records:
-            await socket.send(("\n".join(map(json.dumps, records))).encode())
+            await socket.send(("\n".join(map(encode, records))).encode())
     return push
 
 
@@ -98,6 +111,7 @@ def parsed(handle):
 
 
 async def main(stage, source, target):
+    gc.set_threshold(200000, 50, 50)
     context = zmq.asyncio.Context()
     metrics = None
     if stage == "one":
@@ -108,7 +122,7 @@ async def main(stage, source, target):
         socket.connect(target)
 
         async def handle(lines):
-            await socket.send(b"\n".join(lines))
+            await socket.send("\n".join(lines).encode())
     elif stage == "processor":
         handle = Processor(pusher(context, target)).handle
     elif stage == "metrics":
