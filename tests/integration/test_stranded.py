@@ -39,6 +39,9 @@ def test_a_slot_that_is_not_of_the_plan_any_more_sends_what_it_took_in_and_leave
     chain = make(workers={"ingest": 1 if end is kill_everything else 2})
     if end is kill_everything:
         chain.millrace("scale", "ingest=2")
+    with chain.producer(slot=1, p=1, limit=20) as first:
+        first.finish()
+    wait_for(lambda: lines_in([chain.out]) == 20, "ingest.1 is connected to the processor")
     assert chain.kill("processor.0", signal.SIGSTOP)
     with chain.producer(slot=1, limit=300) as producer:
         producer.finish()
@@ -48,7 +51,7 @@ def test_a_slot_that_is_not_of_the_plan_any_more_sends_what_it_took_in_and_leave
     wait_for(lambda: json.loads(chain.millrace("audit", "--json").stdout)["in_flight"] == 0,
              chain.complaints)
     wait_for(lambda: not is_alive(chain.pids().get("ingest.1") or 0), "it left")
-    chain.wait_out(producer)
+    chain.wait_out(first, producer)
 
 
 def test_a_slot_that_is_not_of_the_plan_any_more_writes_the_last_rows_of_its_metrics(make):
