@@ -322,22 +322,6 @@ mr_journal_read (mr_journal_t *self, uint64_t seq, const void **ret_frame, size_
     return MR_OK;
 }
 
-mr_status_t
-mr_journal_received_through (mr_journal_t *self, uint64_t seq, uint64_t *ret_received,
-                             mr_error_t *err)
-{
-    if (seq >= self->top_seq) {
-        *ret_received = self->received;
-        return MR_OK;
-    }
-    mr_seglog_frame_t frame;
-    mr_status_t status = find (self, seq, &frame, err);
-    if (status == MR_OK) {
-        *ret_received = frame.words[MR_JOURNAL_WORD_TOTAL];
-    }
-    return status;
-}
-
 /* ---- what is given up ---- */
 
 /* Records of a batch; from its neighbours where its own frame is damaged. 0: cannot be known. */

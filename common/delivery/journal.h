@@ -136,10 +136,6 @@ uint64_t mr_journal_synced_watermark (const mr_journal_t *self);
 MR_CHECK mr_status_t mr_journal_read (mr_journal_t *self, uint64_t seq, const void **ret_frame,
                                       size_t *ret_bytes, mr_error_t *err);
 
-/* Records received through this seq. MR_INVALID: it is not among the last 65536 batches. */
-MR_CHECK mr_status_t mr_journal_received_through (mr_journal_t *self, uint64_t seq,
-                                                  uint64_t *ret_received, mr_error_t *err);
-
 /* Note the watermark (a control frame, when it changed) and let go of segments below it.
  * MR_AGAIN: the disk refused; call again later. */
 MR_CHECK mr_status_t mr_journal_settle (mr_journal_t *self, uint64_t watermark, mr_error_t *err);

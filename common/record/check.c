@@ -256,14 +256,3 @@ mr_json_error_name (mr_json_error_t error)
     };
     return names[error];
 }
-
-const char *
-mr_json_type_name (mr_json_type_t type)
-{
-    static const char *const names[] = {
-        [MR_JSON_NULL] = "null",        [MR_JSON_FALSE] = "false",     [MR_JSON_TRUE] = "true",
-        [MR_JSON_NUMBER] = "a number",  [MR_JSON_STRING] = "a string", [MR_JSON_ARRAY] = "an array",
-        [MR_JSON_OBJECT] = "an object",
-    };
-    return names[type];
-}

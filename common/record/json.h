@@ -92,7 +92,5 @@ mr_json_error_t mr_json_check (const char *text, size_t bytes, mr_json_value_t *
 
 /* "json_syntax", "json_utf8", "json_not_object", "json_depth"; "ok". */
 const char *mr_json_error_name (mr_json_error_t error);
-/* "a string", "an object", "null", ... for messages. */
-const char *mr_json_type_name (mr_json_type_t type);
 
 #endif

@@ -14,12 +14,6 @@ mr_config_file (const mr_config_t *self)
 }
 
 const char *
-mr_config_dir (const mr_config_t *self)
-{
-    return self->dir;
-}
-
-const char *
 mr_config_path (const mr_config_t *self)
 {
     return self->path;

@@ -87,9 +87,8 @@ int mr_config_check (const char *path, const mr_section_schema_t *extra, mr_conf
 /* The path of the file as it was given, which all messages begin with. */
 const char *mr_config_path (const mr_config_t *self);
 
-/* Absolute path of the file, and of the directory that it is in. Valid while self is. */
+/* Absolute path of the file. Valid while self is. */
 const char *mr_config_file (const mr_config_t *self);
-const char *mr_config_dir (const mr_config_t *self);
 
 /* A hash of all sections and written values: changes when anything that matters changed. */
 uint64_t mr_config_hash (const mr_config_t *self);

@@ -18,8 +18,7 @@
 enum {
     MR_PRODUCER_ID_MAX_BYTES = 64,
     MR_PRODUCER_NAME_MAX_BYTES = 62, /* NAME of the longest id, "/" and one digit */
-    MR_PRODUCER_NUMBER_DIGITS = 19,
-    MR_ANSWER_WHY_BYTES = 512, /* longest reason of an error, with terminator */
+    MR_ANSWER_WHY_BYTES = 512,       /* longest reason of an error, with terminator */
 };
 #define MR_PRODUCER_MAX_NUMBER ((uint64_t)INT64_MAX)
 
