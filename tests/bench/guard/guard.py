@@ -3,7 +3,8 @@
 
 Counts, unlike times, do not depend on what else the machine does. They do depend on the compiler,
 the flags (pinned in CMakeLists.txt), and on which code simdjson and libc choose for the processor
-at hand (pinned here). With another compiler than the budget's the limit is wider, and it is said.
+at hand (pinned here). Both compilers of Debian 12 have budgets of their own. With another compiler
+the limit is wider, and it is said.
 """
 import argparse
 import os
@@ -16,7 +17,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BUDGETS = os.path.join(HERE, "budgets.txt")
 STAGES = ("ingest", "processor", "metrics", "exporter", "sink")
 LIMIT = 1.05           # over the budget by more fails
-OTHER_COMPILER = 1.30  # the same where the budget is another compiler's
+OTHER_VERSION = 1.15   # the same where the budget is of the same compiler in another version ...
+OTHER_COMPILER = 1.30  # ... or of another compiler
 PINNED = {
     "SIMDJSON_FORCE_IMPLEMENTATION": "westmere",
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,"
@@ -58,9 +60,12 @@ def budget_of(budgets, compiler, stage):
     """(budget, its compiler, factor that may not be passed)."""
     if (compiler, stage) in budgets:
         return budgets[compiler, stage], compiler, LIMIT
-    for (other, name), value in budgets.items():
-        if name == stage:
-            return value, other, OTHER_COMPILER
+    others = [(other, value) for (other, name), value in budgets.items() if name == stage]
+    for other, value in others:
+        if other.split()[0] == compiler.split()[0]:
+            return value, other, OTHER_VERSION
+    if others:
+        return others[0][1], others[0][0], OTHER_COMPILER
     sys.exit(f"guard: there is no budget for {stage}: {UPDATE} writes it")
 
 
