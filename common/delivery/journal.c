@@ -210,6 +210,15 @@ mr_journal_info (const mr_journal_t *self)
     };
 }
 
+void
+mr_journal_skip (mr_journal_t *self, uint64_t seq)
+{
+    uint64_t used = seq < self->ceiling ? seq : self->ceiling;
+    if (self->next_seq <= used) {
+        self->next_seq = used + 1;
+    }
+}
+
 /* ---- append, sync, read ---- */
 
 mr_status_t

@@ -101,6 +101,10 @@ mr_journal_info_t mr_journal_info (const mr_journal_t *self);
 MR_CHECK mr_status_t mr_journal_peek (const char *dir, mr_journal_info_t *ret_info,
                                       mr_error_t *err);
 
+/* Numbers up to this one (UINT64_MAX: nobody knows which) may be in use, though the journal does
+ * not say so: go on above. None beyond the ceiling was ever given out. */
+void mr_journal_skip (mr_journal_t *self, uint64_t seq);
+
 /* A batch to append: its seq is next_seq. */
 typedef struct mr_journal_entry {
     const void *frame;

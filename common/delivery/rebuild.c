@@ -155,8 +155,8 @@ check_span (const mr_journal_info_t *info, mr_error_t *err)
     return MR_OK;
 }
 
-mr_status_t
-mr_rebuild_window (mr_rebuild_t *rebuild, mr_window_t **ret_window, mr_error_t *err)
+static mr_status_t
+make_anew (mr_rebuild_t *rebuild, mr_window_t **ret_window, mr_error_t *err)
 {
     const mr_journal_info_t *info = &rebuild->info;
     int fd = -1;
@@ -191,4 +191,21 @@ mr_rebuild_window (mr_rebuild_t *rebuild, mr_window_t **ret_window, mr_error_t *
     }
     *ret_window = window;
     return MR_OK;
+}
+
+mr_status_t
+mr_rebuild_open (mr_rebuild_t *rebuild, mr_journal_t *journal, mr_window_t **ret_window,
+                 mr_error_t *err)
+{
+    rebuild->info = mr_journal_info (journal);
+    mr_status_t status = mr_window_open (rebuild->path, rebuild->info.id, ret_window, err);
+    if (status != MR_OK && status != MR_CLOSED) {
+        return status;
+    }
+    uint64_t top = status == MR_OK ? mr_window_top (*ret_window) : 0;
+    rebuild->made = status == MR_CLOSED;
+    rebuild->damaged = top >= rebuild->info.next_seq ? top : 0;
+    mr_journal_skip (journal, rebuild->made ? UINT64_MAX : top);
+    rebuild->info = mr_journal_info (journal);
+    return rebuild->made ? make_anew (rebuild, ret_window, err) : MR_OK;
 }

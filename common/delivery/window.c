@@ -298,6 +298,19 @@ mr_window_settled_from (const mr_window_t *self, uint64_t from)
     return seq;
 }
 
+uint64_t
+mr_window_top (const mr_window_t *self)
+{
+    uint64_t top = mr_window_base (self);
+    for (uint64_t i = 0; i < MR_WINDOW_RING; i++) {
+        mr_window_word_t word = unpack (atomic_load (&self->map->words[i]));
+        if (word.state != MR_WINDOW_NEVER && word.seq > top) {
+            top = word.seq;
+        }
+    }
+    return top;
+}
+
 void
 mr_window_send (mr_window_t *self, uint64_t seq)
 {

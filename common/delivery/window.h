@@ -91,6 +91,9 @@ uint64_t mr_window_settled_through (const mr_window_t *self, uint64_t noted, uin
  * of words at most, whatever is in them. */
 uint64_t mr_window_settled_from (const mr_window_t *self, uint64_t from);
 
+/* The highest seq of all words; the base where that is higher. */
+uint64_t mr_window_top (const mr_window_t *self);
+
 /* Ingest only, a seq that is not in the ring yet. */
 void mr_window_send (mr_window_t *self, uint64_t seq);
 

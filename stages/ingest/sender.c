@@ -17,21 +17,21 @@ open_window (mr_sender_t *self, mr_error_t *err)
     char path[PATH_MAX + 32];
     snprintf (path, sizeof path, "%s/%s.window", self->data_dir,
               mr_stage_worker (self->options.stage));
-    mr_journal_info_t info = mr_journal_info (self->options.journal);
-    mr_status_t status = mr_window_open (path, info.id, &self->window, err);
-    if (status != MR_CLOSED) {
-        return status;
-    }
-    mr_rebuild_t rebuild = {.data_dir = self->data_dir,
-                            .slot = mr_stage_slot (self->options.stage),
-                            .path = path,
-                            .info = info};
-    status = mr_rebuild_window (&rebuild, &self->window, err);
-    if (status == MR_OK && info.top_seq > 0) {
+    mr_rebuild_t rebuild = {
+        .data_dir = self->data_dir, .slot = mr_stage_slot (self->options.stage), .path = path};
+    mr_status_t status = mr_rebuild_open (&rebuild, self->options.journal, &self->window, err);
+    if (status == MR_OK && rebuild.made && rebuild.info.top_seq > 0) {
         mr_log_warn (
             "window rebuilt from journal and spools: %llu batches found in spools, %llu to "
             "be sent again",
             (unsigned long long)rebuild.found, (unsigned long long)rebuild.missing);
+    }
+    if (status == MR_OK && rebuild.damaged > 0) {
+        mr_log_error (
+            "the journal's end is damaged: batches after %llu, up to %llu, are not in it; "
+            "numbers go on with %llu",
+            (unsigned long long)rebuild.info.top_seq, (unsigned long long)rebuild.damaged,
+            (unsigned long long)rebuild.info.next_seq);
     }
     return status;
 }

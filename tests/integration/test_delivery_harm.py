@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 import zmq
 from deliverylib import SECOND, lines_in, obstruct, outputs, tally
-from harness import is_alive, wait_for
+from harness import Pipeline, is_alive, numbered, wait_for
 
 
 @pytest.fixture(name="make")
@@ -256,6 +256,34 @@ def test_a_damaged_frame_of_the_journal_is_counted_and_the_flow_goes_on(make):
     assert came.lost() == [(0, n) for n in range(50 * batch - 49, 50 * batch + 1)]
     assert not came.doubled()
     assert f"batch {batch} is lost" in chain.complaints()
+
+
+def test_the_number_of_a_damaged_last_frame_goes_to_no_other_batch(tmp_path):
+    """The batch may still be on its way: its number, and its copies, must not meet another's."""
+    with Pipeline(folder=str(tmp_path / "chain")) as chain:
+        chain.listen()
+        chain.start_all()
+        chain.push(numbered(0, 0))
+        chain.wait_lines(1)  # all are connected
+        chain.workers["exporter.0"].send_signal(signal.SIGSTOP)
+        for record in numbered(1, 4):  # a batch each
+            assert chain.ask(b"id", record)[1] == b"ok"
+        ingest = chain.workers.pop("ingest.0")
+        ingest.kill()
+        ingest.wait()
+        damage(os.path.join(chain.folder, "data", "ingest.0.journal"), b'"n":4,')
+        chain.start("ingest.0")
+        for record in numbered(5, 8):
+            assert chain.ask(b"id", record)[1] == b"ok"
+        chain.workers["exporter.0"].send_signal(signal.SIGCONT)
+        chain.counters("ingest.0", lambda c: c["journal"]["in_flight_batches"] == 0)
+        came = [0, 1, 2, 3, 5, 6, 7, 8]
+        chain.wait_for(lambda: set(came) <= {record["n"] for record in chain.records()},
+                       lambda: f"{chain.lines()}\n{chain.complaints()}")
+        chain.stop("ingest.0", "processor.0", "exporter.0")
+        assert sorted(record["n"] for record in chain.records() if record["n"] != 4) == came
+        assert [record["n"] for record in chain.records()].count(4) <= 1
+        assert "the journal's end is damaged: batches after 4, up to 5," in chain.complaints()
 
 
 def damage(folder, where):

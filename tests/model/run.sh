@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# run.sh [small|large] [MODEL] | show MODEL [MACRO...]: search the delivery models with spin and
-# compare with runs.txt.
+# run.sh [small|large] [MODEL [MACRO...]] | show MODEL [MACRO...]: search the delivery models with
+# spin and compare with runs.txt.
 #
 # small  every rule and every mutation, under a minute of CPU: what ctest runs.
 # large  the rows marked large: about ten minutes, and up to MODEL_MEMORY_MB (8000) each.
-# MODEL  only the rows of this model (safety, recovery, ...).
+# MODEL  only the rows of this model (safety, recovery, ...); with MACROs only the row that has
+#        these and no others ("-": none).
 # show   MODEL [MACRO...]: the shortest failure of one model, step by step.
 #
 # A mutation breaks one rule on purpose: its row names the violation that spin must find. Exit 1 if
@@ -14,18 +15,23 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 size=${1:-small}
 only=${2:-}
+row_macros=("${@:3}")
 [ "$size" != show ] || [ -n "$only" ] || size=usage
 case "$size" in
-small) optimise_ok=-O1 seconds=${MODEL_SECONDS:-120} memory=${MODEL_MEMORY_MB:-2000} ;;
+small) optimise_ok=-O0 seconds=${MODEL_SECONDS:-120} memory=${MODEL_MEMORY_MB:-2000} ;;
 show) optimise_ok=-O1 seconds=${MODEL_SECONDS:-600} memory=${MODEL_MEMORY_MB:-4000} ;;
 large) optimise_ok=-O2 seconds=${MODEL_SECONDS:-3600} memory=${MODEL_MEMORY_MB:-8000} ;;
 *)
-    echo "usage: tests/model/run.sh [small|large] [MODEL] | show MODEL [MACRO...]" >&2
+    echo "usage: tests/model/run.sh [small|large] [MODEL [MACRO...]] | show MODEL [MACRO...]" >&2
     exit 64
     ;;
 esac
 collapse=(-DCOLLAPSE) # states take less memory, and more time
-[ "$size" != small ] || collapse=()
+hash_ok=24 # 2^24 slots
+if [ "$size" = small ]; then
+    collapse=()
+    hash_ok=22
+fi
 for tool in spin gcc; do
     command -v "$tool" >/dev/null || {
         echo "run.sh: $tool is not installed; scripts/deps.sh test installs it" >&2
@@ -36,10 +42,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # search MODEL EXPECTED MACRO...: leaves pan's report in $work/report. A search that should end
-# early is not worth an optimised verifier.
+# early, or is small, is not worth an optimised verifier: compiling it takes longer.
 search() {
     local model=$1 optimise=-O0 hash=20 # 2^20 slots: zeroing more takes longer than such a search
-    [ "$2" != ok ] || optimise=$optimise_ok hash=24
+    [ "$2" != ok ] || optimise=$optimise_ok hash=$hash_ok
     shift 2
     rm -f "$work"/*
     (
@@ -102,6 +108,7 @@ printf "$row" model macros expected found states seconds
 while read -r row_size model expected macros; do
     [ "$row_size" = "$size" ] || continue
     [ -z "$only" ] || [ "$only" = "$model" ] || continue
+    [ ${#row_macros[@]} -eq 0 ] || [ "${row_macros[*]}" = "${macros:--}" ] || continue
     runs=$((runs + 1))
     read -r -a words <<<"$macros"
     search "$model" "$expected" "${words[@]}"
@@ -119,7 +126,7 @@ while read -r row_size model expected macros; do
 done < <(sed -e 's/#.*//' -e '/^ *$/d' "$here/runs.txt")
 
 if [ "$runs" -eq 0 ]; then
-    echo "run.sh: no row of runs.txt is $size${only:+ and of the model $only}" >&2
+    echo "run.sh: no row of runs.txt is $size${only:+ and $only ${row_macros[*]}}" >&2
     exit 64
 fi
 echo "$runs searches, $mismatches mismatches"
