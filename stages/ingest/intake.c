@@ -152,14 +152,17 @@ seal (mr_intake_t *self)
 }
 
 /* When the present batch goes although it is not full: at the end of its linger, or, with nothing
- * in flight, as soon as the spacing to the one before is kept. */
+ * in flight, as soon as the spacing to the one before is kept; a producer that waits for its answer
+ * is not made to wait for that. */
 static int64_t
 due_ns (const mr_intake_t *self)
 {
     int64_t lingered_ns = self->first_mono_ns + self->linger_ns;
-    int64_t spaced_ns = self->sealed_mono_ns + self->spacing_ns;
-    return mr_sender_in_flight (self->sender) == 0 && spaced_ns < lingered_ns ? spaced_ns
-                                                                              : lingered_ns;
+    if (mr_sender_in_flight (self->sender) > 0) {
+        return lingered_ns;
+    }
+    int64_t spaced_ns = self->awaited ? 0 : self->sealed_mono_ns + self->spacing_ns;
+    return spaced_ns < lingered_ns ? spaced_ns : lingered_ns;
 }
 
 static bool
