@@ -8,9 +8,9 @@
 
 #include <stdint.h>
 
-/* Append one line a series (README, "Metric rows"), metrics and series in their order; of a
- * histogram `buckets` is an object from bound to cumulative count, "+Inf" at its end.
- *   worker  "exporter.0"
+/* Append one line a series (PROTOCOL.md, "Metric rows"), metrics and series in their order.
+ *   worker   "exporter.0"
+ *   wall_ns  since 1970, for `ts`
  * Statuses as mr_buffer_append; out is as it was then. */
 MR_CHECK mr_status_t mr_metric_rows (const mr_metric_totals_t *totals, const char *worker,
                                      int64_t wall_ns, mr_buffer_t *out);

@@ -117,6 +117,44 @@ assert_rows (const mr_metric_totals_t *totals, const char *expected)
     "\",\"b\":\"x\"},\"value\":" value "\n"
 #define NOTHING_T ROW_T ("0", "0", "null", "null", "\"0.5\":0,\"10\":0,\"+Inf\":0")
 
+/* What stands in PROTOCOL.md between the fences behind "<!-- example: metric rows -->". */
+static const char *
+rows_of_the_document (void)
+{
+    static char document[1 << 20];
+    FILE *file = fopen (MR_SOURCE_DIR "/PROTOCOL.md", "rb");
+    ck_assert_ptr_nonnull (file);
+    document[fread (document, 1, sizeof document - 1, file)] = '\0';
+    ck_assert_int_eq (fclose (file), 0);
+    char *from = strstr (document, "<!-- example: metric rows -->\n```json\n");
+    ck_assert_ptr_nonnull (from);
+    from = strstr (from, "json\n") + 5;
+    char *to = strstr (from, "```");
+    ck_assert_ptr_nonnull (to);
+    *to = '\0';
+    return from;
+}
+
+START_TEST (test_the_rows_of_the_document_are_what_is_written)
+{
+    mr_metric_totals_t *totals =
+        make_totals ("[metric requests]\ntype = counter\nby = service\n"
+                     "[metric latency]\ntype = histogram\nfield = ms\nbuckets = 0.5, 10\n");
+    mr_heard_t told = {""};
+    mr_buffer_t rows;
+    mr_buffer_init (&rows, 4096);
+    fold (totals, &totals->metrics[0]->metric, "cart", 812, &told);
+    fold (totals, &totals->metrics[1]->metric, "", 3, &told);
+    ck_assert_int_eq (mr_metric_rows (totals, "exporter.0", INT64_C (1795423297123456000), &rows),
+                      MR_OK);
+    ck_assert_int_eq (mr_buffer_append (&rows, "", 1), MR_OK);
+    ck_assert_str_eq (rows.data, rows_of_the_document ());
+    ck_assert_str_eq (told.text, "");
+    mr_buffer_release (&rows);
+    mr_metric_totals_destroy (&totals);
+}
+END_TEST
+
 START_TEST (test_a_metric_without_labels_is_there_from_the_start)
 {
     mr_metric_totals_t *totals = make_totals (two);
@@ -400,6 +438,7 @@ int
 main (void)
 {
     const TTest *const tests[] = {
+        test_the_rows_of_the_document_are_what_is_written,
         test_a_metric_without_labels_is_there_from_the_start,
         test_partials_are_added_up,
         test_series_beyond_the_most_are_other_and_counted,
