@@ -27,9 +27,6 @@ BEGIN {
     place["xxh_x86dispatch.h"] = "^common/base/hash[.]c$"
     place["jansson.h"] = "^(common/(wire|record|runtime)|stages|monitor|launcher|tests)/"
     place["microhttpd.h"] = "^(monitor|tests)/"
-    place["sqlite3.h"] = "^(stages/exporter|monitor|tests)/"
-    place["libpq-fe.h"] = "^(stages/exporter|tests)/"
-    place["curl/curl.h"] = "^(stages/exporter|tests)/"
     place["check.h"] = "^tests/"
 
     libc = "^(sys|net|netinet|arpa|linux|asm)/|^(" \
