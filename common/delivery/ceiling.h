@@ -1,8 +1,8 @@
 /* ceiling: which batch numbers of a journal may have been given out, durably. Power loss may take
  * the journal's tail but leave a spool's frame of the same number: a number is therefore never used
- * twice; after another start of the machine the journal goes on above the ceiling (DESIGN, rule
- * 15). The numbers in between never come: the file also says where the present block begins, so
- * that whoever dies between reserving it and the first append does not fall back into the gap.
+ * twice; after another start of the machine the journal goes on above the ceiling (tests/model,
+ * `power`). The numbers in between never come: the file also says where the present block begins,
+ * so that whoever dies between reserving it and the first append does not fall back into the gap.
  * Byte layout: PROTOCOL.md, "Journal". */
 #ifndef MR_COMMON_DELIVERY_CEILING_H
 #define MR_COMMON_DELIVERY_CEILING_H

@@ -87,7 +87,7 @@ typedef struct mr_journal_info {
 void mr_journal_path (const char *data_dir, int slot, char *ret_path);
 
 /* Take the lock, cut the torn tail, read the state. After another start of this machine numbers
- * that may have been used are skipped (DESIGN, rule 15). MR_OK; MR_AGAIN: the lock is held, or the
+ * that may have been used are skipped (ceiling.h). MR_OK; MR_AGAIN: the lock is held, or the
  * disk takes no data; MR_CONFIG; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_journal_open (const mr_journal_options_t *options,
                                       mr_journal_t **ret_journal, mr_error_t *err);

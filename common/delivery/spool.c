@@ -30,7 +30,7 @@ struct mr_spool {
         uint64_t seq;
     } held;
     /* With fsync: appended, in this order, and not yet durable. They are the last frames of the
-     * log, so that settling finds them (rule 8). */
+     * log, so that settling finds them. */
     struct {
         mr_window_t *window;
         uint64_t seq;

@@ -1,6 +1,6 @@
 /* spool: the log of finished batches of one exporter, DATA/exporter.<slot>.spool/, and the step by
- * which a batch gets there exactly once: reserve, claim, append, done (DESIGN section 4, rules 6 to
- * 8). Whoever appends or settles holds the lock file in that directory, which is never removed.
+ * which a batch gets there exactly once: reserve, claim, append, done. ARCHITECTURE.md, "Delivery".
+ * Whoever appends or settles holds the lock file in that directory, which is never removed.
  *
  * Frames of the log (common/base/seglog.h):
  *   data     payload: the batch frame as it came;

@@ -1,7 +1,7 @@
 /* window: the batches of one ingest worker that are in flight, as a file that ingest and all
  * exporters map shared: DATA/ingest.<slot>.window. One 64-bit word a batch, in a ring; words are
  * changed by atomic stores and compare-and-swap alone, so that any process may die between any two
- * instructions. The rules are DESIGN section 4, modelled in tests/model; layout: PROTOCOL.md.
+ * instructions. The rules: ARCHITECTURE.md, "Delivery", and tests/model; layout: PROTOCOL.md.
  *
  *   word = seq (48 bits) | generation (8) | exporter slot (6) | state (2)
  *
@@ -63,7 +63,7 @@ uint64_t mr_window_journal (const mr_window_t *self);
 uint64_t mr_window_base (const mr_window_t *self);
 
 /* Ingest only: the journal says durably that everything up to this seq is settled. Whoever wants to
- * take a spool's segments away asks for it (DESIGN, rule 17). */
+ * take a spool's segments away asks for it. */
 void mr_window_note_watermark (mr_window_t *self, uint64_t seq);
 uint64_t mr_window_watermark (const mr_window_t *self);
 

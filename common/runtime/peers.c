@@ -100,7 +100,7 @@ on_writable (void *arg, short revents)
 static void on_appeared (void *arg, int slot);
 
 /* The worker died: what our side still queues for it must not reach a successor behind newer
- * batches, so the socket goes before anybody is told (DESIGN, rule 10). */
+ * batches, so the socket goes before anybody is told. */
 static void
 drop_lost (peer_t *peer)
 {

@@ -118,7 +118,7 @@ mr_stage_report_death (mr_stage_t *self)
     (void)!mr_peers_send_to (sources, (int)crumb.origin, bytes, sizeof bytes);
 }
 
-/* The socket to the dead worker is closed already (rule 10): what the notice brings cannot enter
+/* The socket to the dead worker is closed already: what the notice brings cannot enter
  * it. */
 void
 mr_stage_on_lost (void *arg, int slot)

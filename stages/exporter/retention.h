@@ -1,6 +1,6 @@
 /* retention: which segments of the spool may go: those that every sink and the checkpoint of the
- * totals have passed, and whose batches all lie at or below their journals' durable watermarks
- * (DESIGN, rule 17). Not thread safe. */
+ * totals have passed, and whose batches all lie at or below their journals' durable watermarks:
+ * what ingest might still look for must be found. Not thread safe. */
 #ifndef MR_STAGES_EXPORTER_RETENTION_H
 #define MR_STAGES_EXPORTER_RETENTION_H
 

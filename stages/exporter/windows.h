@@ -18,8 +18,8 @@ typedef struct mr_windows {
     bool complete;           /* each journal in data_dir has its window here */
 } mr_windows_t;
 
-/* Open all that are there and settle in them what this spool's last life has claimed (DESIGN, rule
- * 7). ret_freed: batches that are SENT again. MR_OK; MR_CONFIG: one is of another version (err says
+/* Open all that are there and settle in them what this spool's last life has claimed.
+ * ret_freed: batches that are SENT again. MR_OK; MR_CONFIG: one is of another version (err says
  * what to do); MR_SYSTEM. */
 MR_CHECK mr_status_t mr_windows_open (mr_windows_t *self, const char *data_dir, mr_spool_t *spool,
                                       unsigned *ret_freed, mr_error_t *err);

@@ -105,7 +105,7 @@ free_frame (void *frame, void *hint)
     free (frame);
 }
 
-/* Journal first, then the window, then the acknowledgement, then the push (rule 4). The batch stays
+/* Journal first, then the window, then the acknowledgement, then the push. The batch stays
  * in the batcher until the journal has it. false: it takes nothing now. */
 static bool
 seal (mr_intake_t *self)

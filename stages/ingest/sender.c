@@ -36,7 +36,7 @@ open_window (mr_sender_t *self, mr_error_t *err)
     return status;
 }
 
-/* There is no stored watermark to trust: words that moved on, or say DONE, tell (rule 2). */
+/* There is no stored watermark to trust: words that moved on, or say DONE, tell. */
 static void
 find_watermark (mr_sender_t *self)
 {

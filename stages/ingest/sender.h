@@ -1,6 +1,6 @@
 /* sender: the window's side of ingest. Batches that are in the journal are entered in the window,
- * pushed, and pushed again when they may have been lost, until their words say DONE (DESIGN section
- * 4, rules 4, 5, 9 to 11). Messages are hints; the words are the truth. Not thread safe. */
+ * pushed, and pushed again when they may have been lost, until their words say DONE
+ * (ARCHITECTURE.md, "Delivery"). Messages are hints; the words are the truth. Not thread safe. */
 #ifndef MR_STAGES_INGEST_SENDER_H
 #define MR_STAGES_INGEST_SENDER_H
 

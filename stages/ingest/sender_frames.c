@@ -74,7 +74,7 @@ mr_sender_lose (mr_sender_t *self, uint64_t seq)
     mr_window_done (self->window, seq, OWN_SLOT);
 }
 
-/* Nothing can give it back: counted and said, not tried for ever (rule 12). */
+/* Nothing can give it back: counted and said, not tried for ever. */
 static void
 give_up (mr_sender_t *self, uint64_t seq, uint8_t generation, const mr_failure_t *failure)
 {

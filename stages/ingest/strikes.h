@@ -1,6 +1,6 @@
 /* strikes: which records workers died of. A crash or a hang is evidence; being killed from outside
  * counts as evidence from the third time on. A record with two pieces of evidence is marked: the
- * processor then passes it to the dead letters untouched (DESIGN section 4, "Poison records").
+ * processor then passes it to the dead letters untouched (ARCHITECTURE.md, "Poison records").
  * Every report is a control frame of the journal, so that marks outlive ingest. Not thread safe. */
 #ifndef MR_STAGES_INGEST_STRIKES_H
 #define MR_STAGES_INGEST_STRIKES_H

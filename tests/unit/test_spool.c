@@ -1,4 +1,4 @@
-/* The spool: rules 6 to 8 of DESIGN section 4, every crash point, and disks that refuse. */
+/* The spool: claims and settling, every crash point, and disks that refuse. */
 #include "common/delivery/spool.h"
 
 #include "common/base/crashpoint.h"

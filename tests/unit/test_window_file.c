@@ -1,4 +1,4 @@
-/* The window file: rules 1 to 3 of DESIGN section 4, and who may open it. */
+/* The window file: what each step finds and leaves, and who may open it. */
 #include "common/delivery/window.h"
 #include "tests/support/suite.h"
 
