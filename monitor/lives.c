@@ -1,5 +1,7 @@
 #include "monitor/lives.h"
 
+#include "common/base/slots.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,14 +88,26 @@ mr_registry_life (const mr_registry_t *self, const mr_worker_info_t *worker)
     return NULL;
 }
 
-/* The life that went longest without an event, among those that no lock file holds. */
+/* A ledger is the whole of a journal, which may have another life of its worker still: the last one
+ * that spoke for it stays, or the next would tell of the same records once more. There are no more
+ * of these than workers. */
+static bool
+speaks_for_journal (const mr_registry_t *self, const mr_life_t *life, size_t *kept)
+{
+    return life->counters.has_ledger && mr_registry_is_latest (self, life) &&
+           ++*kept <= MR_SLOTS_MAX;
+}
+
+/* The life that went longest without an event, among those that may be forgotten. */
 static size_t
 oldest_ended (const mr_registry_t *self, size_t *ret_ended)
 {
     size_t oldest = self->life_count;
+    size_t kept = 0;
     *ret_ended = 0;
     for (size_t i = 0; i < self->life_count; i++) {
-        if (mr_registry_lives (self, self->lives[i])) {
+        if (mr_registry_lives (self, self->lives[i]) ||
+            speaks_for_journal (self, self->lives[i], &kept)) {
             continue;
         }
         ++*ret_ended;

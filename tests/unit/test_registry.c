@@ -206,6 +206,36 @@ START_TEST (test_the_latest_life_of_a_worker_speaks_for_its_journal)
 }
 END_TEST
 
+/* An ingest worker ended, many others after it; then it comes back, with the same journal. */
+START_TEST (test_a_journal_counts_once_however_many_lives_ended_meanwhile)
+{
+    mr_registry_t *registry = mr_test_registry ();
+    mr_pipeline_t pipeline;
+    ledger (registry, 1,
+            "'received':100,'exported':50,'filtered':20,'dead':3,'dropped':7,'in_flight':20");
+    for (uint64_t life = 1; life <= 3 * MR_REGISTRY_ENDED; life++) {
+        mr_test_counters_t counters = {life, 1, 1, 10, 0};
+        ck_assert_int_eq (mr_test_counters (registry, counters), MR_OK);
+    }
+    ck_assert_uint_le (registry->life_count, MR_REGISTRY_ENDED + 1);
+    mr_registry_pipeline (registry, &pipeline);
+    ck_assert_uint_eq (pipeline.ledger.received, 100);
+    ck_assert_uint_eq (pipeline.ledger.in_flight, 20);
+    ledger (registry, 2,
+            "'received':110,'exported':54,'filtered':41,'dead':4,'dropped':7,'in_flight':4");
+    mr_registry_pipeline (registry, &pipeline);
+    ck_assert_uint_eq (pipeline.ledger.received, 110);
+    ck_assert_uint_eq (pipeline.completed, 95);
+    for (uint64_t life = 1; life <= MR_REGISTRY_ENDED; life++) {
+        mr_test_counters_t counters = {1000 + life, 1, 1, 10, 0};
+        ck_assert_int_eq (mr_test_counters (registry, counters), MR_OK);
+    }
+    mr_registry_pipeline (registry, &pipeline);
+    ck_assert_uint_eq (pipeline.ledger.received, 110);
+    mr_registry_destroy (&registry);
+}
+END_TEST
+
 START_TEST (test_workers_are_listed_in_the_order_of_the_flow)
 {
     mr_registry_t *registry = mr_test_registry ();
@@ -327,6 +357,7 @@ main (void)
         test_malformed_events_are_counted_and_change_nothing,
         test_every_member_of_counters_is_needed_and_checked,
         test_the_latest_life_of_a_worker_speaks_for_its_journal,
+        test_a_journal_counts_once_however_many_lives_ended_meanwhile,
         test_workers_are_listed_in_the_order_of_the_flow,
         test_rates_are_growth_over_the_last_seconds,
         test_a_monitor_that_comes_late_sees_no_leap,
