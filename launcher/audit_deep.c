@@ -19,6 +19,7 @@ typedef struct deep_reading {
     json_t *sinks;
     json_t *faults;
     json_int_t fault_count;
+    json_int_t unrouted;
     mr_drops_t drops;
 } deep_reading_t;
 
@@ -106,6 +107,10 @@ static void
 on_sink (void *arg, const mr_deepsink_t *sink)
 {
     deep_reading_t *reading = arg;
+    if (strcmp (sink->name, MR_CURSOR_UNROUTED) == 0) { /* no sink: its cursor was judged */
+        reading->unrouted += (json_int_t)sink->state.delivered;
+        return;
+    }
     json_t *row = row_of ("exporter", sink->slot);
     if (!sink->overtaken) {
         mr_drops_add (&reading->drops, sink->slot, &sink->state);
@@ -164,6 +169,7 @@ mr_audit_read_deep (const char *data_dir, const mr_config_t *config, json_t **re
     json_t *audit = json_object ();
     json_object_set_new (audit, "balanced", json_boolean (reading->fault_count == 0));
     json_object_set_new (audit, "fault_count", json_integer (reading->fault_count));
+    json_object_set_new (audit, "unrouted", json_integer (reading->unrouted));
     json_object_set_new (audit, "faults", reading->faults);
     json_object_set_new (audit, "journals", reading->journals);
     json_object_set_new (audit, "spools", reading->spools);

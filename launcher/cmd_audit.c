@@ -18,6 +18,9 @@ typedef struct reading {
     const mr_config_t *config;
     json_t *sinks;
     mr_drops_t drops;
+    uint64_t unrouted;  /* records that no sink takes, so far, ... */
+    uint64_t unrouting; /* ... and those that are still to be looked at */
+    bool unbalanced;    /* of their books */
 } reading_t;
 
 /* ---- journals ---- */
@@ -75,10 +78,38 @@ is_removed (const mr_config_t *config, const char *name)
     return true;
 }
 
+/* Whether some sink takes every record, so that nobody counts what is left over. */
+static bool
+takes_all (const mr_config_t *config)
+{
+    const mr_config_section_t *section = NULL;
+    while (config != NULL && (section = mr_config_next_section (config, "sink", section)) != NULL) {
+        if (mr_config_number (section, "input") == MR_CURSOR_RECORDS &&
+            mr_config_text (section, "match") == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+add_unrouted (reading_t *reading, const mr_tally_sink_t *sink)
+{
+    reading->unrouted += sink->state.delivered;
+    if (!sink->overtaken && !takes_all (reading->config)) {
+        reading->unrouting += sink->pending;
+        reading->unbalanced = reading->unbalanced || !sink->balanced;
+    }
+}
+
 static void
 add_sink (void *arg, const mr_tally_sink_t *sink)
 {
     reading_t *reading = arg;
+    if (strcmp (sink->name, MR_CURSOR_UNROUTED) == 0) {
+        add_unrouted (reading, sink);
+        return;
+    }
     json_t *sinks = reading->sinks;
     if (!sink->overtaken) {
         mr_drops_add (&reading->drops, sink->slot, &sink->state);
@@ -139,42 +170,50 @@ all_balanced (const json_t *rows)
     return balanced;
 }
 
-mr_status_t
-mr_audit_read (const char *data_dir, const mr_config_t *config, json_t **ret_audit, mr_error_t *err)
+static json_t *
+whole_of (const reading_t *reading, json_t *journals)
 {
     static const char *const sums[] = {
         "received",  "exported", "filtered",           "dead", "dropped", "lost",
         "in_flight", "replayed", "duplicates_refused",
     };
+    json_t *audit = json_object ();
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        json_object_set_new (audit, sums[i], json_integer (sum_of (journals, sums[i])));
+    }
+    bool balanced =
+        all_balanced (journals) && all_balanced (reading->sinks) && !reading->unbalanced;
+    json_object_set_new (audit, "unrouted", json_integer ((json_int_t)reading->unrouted));
+    json_object_set_new (
+        audit, "pending",
+        json_integer (pending_of (reading->sinks) + (json_int_t)reading->unrouting));
+    json_object_set_new (audit, "balanced", json_boolean (balanced));
+    json_object_set (audit, "journals", journals);
+    json_object_set (audit, "sinks", reading->sinks);
+    return audit;
+}
+
+mr_status_t
+mr_audit_read (const char *data_dir, const mr_config_t *config, json_t **ret_audit, mr_error_t *err)
+{
     reading_t *reading = calloc (1, sizeof *reading);
     if (reading == NULL) {
         return mr_error_errno (err, "audit");
     }
     json_t *journals = json_array ();
-    json_t *sinks = json_array ();
     reading->config = config;
-    reading->sinks = sinks;
+    reading->sinks = json_array ();
     mr_status_t status = mr_tally_sinks (data_dir, add_sink, reading, err);
     if (status == MR_OK) {
         status = read_journals (data_dir, &reading->drops, journals, err);
     }
+    if (status == MR_OK) {
+        *ret_audit = whole_of (reading, journals);
+    }
+    json_decref (journals);
+    json_decref (reading->sinks);
     free (reading);
-    if (status != MR_OK) {
-        json_decref (journals);
-        json_decref (sinks);
-        return status;
-    }
-    json_t *audit = json_object ();
-    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
-        json_object_set_new (audit, sums[i], json_integer (sum_of (journals, sums[i])));
-    }
-    json_object_set_new (audit, "pending", json_integer (pending_of (sinks)));
-    json_object_set_new (audit, "balanced",
-                         json_boolean (all_balanced (journals) && all_balanced (sinks)));
-    json_object_set_new (audit, "journals", journals);
-    json_object_set_new (audit, "sinks", sinks);
-    *ret_audit = audit;
-    return MR_OK;
+    return status;
 }
 
 static const char *
@@ -253,7 +292,12 @@ mr_audit_print (const json_t *audit)
             print_equation (json_string_value (json_object_get (journal, "worker")), journal);
         }
     }
+    char unrouted[32];
     print_equation ("audit", audit);
+    if (json_integer_value (json_object_get (audit, "unrouted")) > 0) {
+        printf ("of the exported, %s are unrouted: no sink takes them\n",
+                number (audit, "unrouted", unrouted));
+    }
     print_sinks (json_object_get (audit, "sinks"));
     if (json_integer_value (json_object_get (audit, "replayed")) > 0 ||
         json_integer_value (json_object_get (audit, "duplicates_refused")) > 0) {

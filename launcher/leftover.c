@@ -41,7 +41,8 @@ take_sink (void *arg, const mr_tally_sink_t *sink)
 {
     search_t *search = arg;
     size_t used = strlen (search->text);
-    if (sink->slot != search->slot || sink->overtaken) {
+    if (sink->slot != search->slot || sink->overtaken ||
+        strcmp (sink->name, MR_CURSOR_UNROUTED) == 0) {
         return;
     }
     if (sink->rows_due) {

@@ -67,8 +67,10 @@ bool mr_cursor_same_boot (const mr_cursor_t *self);
 
 void mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state);
 
-/* The cursor of the store of dead letters; no sink of the configuration can be called that. */
+/* Cursors that are of no sink of the configuration, none of which can be called that: of the store
+ * of dead letters; and of who counts (as delivered) the records that no sink takes. */
 #define MR_CURSOR_DEAD_STORE "dead.store"
+#define MR_CURSOR_UNROUTED "unrouted.count"
 
 typedef struct mr_cursor_place {
     int slot;         /* of the exporter */

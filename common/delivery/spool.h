@@ -73,6 +73,12 @@ MR_CHECK mr_status_t mr_spool_sums_encode (const mr_spool_sum_t *sums, uint32_t 
 MR_CHECK mr_status_t mr_spool_sums_decode (const void *data, size_t bytes, mr_spool_sum_t *ret_sums,
                                            uint32_t *ret_count, mr_error_t *err);
 
+/* What came before the oldest segment that is still there, of all journals together.
+ *   dir  of the spool
+ * MR_OK; MR_CLOSED: there is no segment, or its start is broken; MR_CONFIG; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_spool_sums_before (const char *dir, mr_spool_sum_t *ret_sum,
+                                           mr_error_t *err);
+
 /* "DATA/exporter.<slot>.spool"; ret_path: PATH_MAX bytes. */
 void mr_spool_path (const char *data_dir, int slot, char *ret_path);
 

@@ -1,3 +1,4 @@
+#include "common/base/seglog_walk.h"
 #include "common/delivery/spool.h"
 
 #include <string.h>
@@ -91,4 +92,42 @@ mr_spool_sums_decode (const void *data, size_t bytes, mr_spool_sum_t *ret_sums, 
     memcpy (ret_sums, (const char *)data + sizeof head, head.count * sizeof *ret_sums);
     *ret_count = head.count;
     return MR_OK;
+}
+
+typedef struct before {
+    mr_spool_sum_t sum;
+    bool sound;
+} before_t;
+
+static mr_status_t
+add_oldest (void *arg, const mr_seglog_segment_t *segment)
+{
+    before_t *before = arg;
+    mr_spool_sum_t sums[MR_SPOOL_SUMS_MAX];
+    uint32_t count = 0;
+    before->sound =
+        segment->sound && mr_spool_sums_decode (segment->snapshot, segment->head.snapshot_bytes,
+                                                sums, &count, NULL) == MR_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        mr_spool_sum_add (&before->sum, &sums[i]);
+    }
+    return MR_CLOSED; /* that was all */
+}
+
+mr_status_t
+mr_spool_sums_before (const char *dir, mr_spool_sum_t *ret_sum, mr_error_t *err)
+{
+    before_t before = {.sound = false};
+    mr_seglog_walk_options_t walk = {
+        .dir = dir,
+        .headers_only = true,
+        .visitor = {.segment = add_oldest, .arg = &before},
+    };
+    mr_seglog_walked_t walked;
+    mr_status_t status = mr_seglog_walk (&walk, &walked, err);
+    if (before.sound) {
+        *ret_sum = before.sum;
+        return MR_OK;
+    }
+    return status == MR_OK ? MR_CLOSED : status;
 }

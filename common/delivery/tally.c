@@ -177,16 +177,18 @@ begin_look (look_t *look, const char *data_dir, mr_tally_which_t which, mr_error
 }
 
 /* Segments' starts were read; then the watermark; now the frames up to it. A start that holds
- * batches above the watermark cannot be used: wait until the watermark has passed it. */
+ * batches above the watermark cannot be used; of all there are the oldest one never does, unless
+ * retention was faster. */
 static mr_status_t
 add_spools (look_t *look, mr_tally_t *tally, mr_error_t *err)
 {
     for (int i = 0; i < look->count; i++) {
-        mr_spool_sum_t sum = look->spools[i].start;
-        if (sum.max_seq > tally->watermark) {
-            return MR_AGAIN;
+        mr_tally_spool_t *spool = &look->spools[i];
+        mr_status_t status = mr_tally_spool_begin (spool, tally->watermark, err);
+        mr_spool_sum_t sum = spool->start;
+        if (status == MR_OK) {
+            status = mr_tally_spool_add (spool, tally->watermark, &sum, err);
         }
-        mr_status_t status = mr_tally_spool_add (&look->spools[i], tally->watermark, &sum, err);
         if (status != MR_OK) {
             return status;
         }
@@ -199,7 +201,7 @@ add_spools (look_t *look, mr_tally_t *tally, mr_error_t *err)
 }
 
 static mr_status_t
-look_once (const char *data_dir, int slot, bool oldest, mr_tally_t *ret_tally, mr_error_t *err)
+look_once (const char *data_dir, int slot, bool every, mr_tally_t *ret_tally, mr_error_t *err)
 {
     char dir[PATH_MAX];
     mr_journal_path (data_dir, slot, dir);
@@ -210,7 +212,7 @@ look_once (const char *data_dir, int slot, bool oldest, mr_tally_t *ret_tally, m
     }
     look_t look = {0};
     mr_tally_t tally = {.journal = info.id};
-    mr_tally_which_t which = {.journal = info.id, .oldest = oldest};
+    mr_tally_which_t which = {.journal = info.id, .every = every};
     status = begin_look (&look, data_dir, which, err);
     if (status == MR_OK) {
         status = read_window (data_dir, slot, &info, &tally, err);
@@ -236,9 +238,10 @@ mr_tally_read (const char *data_dir, int slot, mr_tally_t *ret_tally, mr_error_t
         if (i > 0) {
             nanosleep (&(struct timespec){.tv_nsec = PAUSE_MS * 1000000}, NULL);
         }
-        /* Nothing may move at all, and the watermark be old: the window was of another start. */
-        bool oldest = i >= TRIES / 4 && i % 2 == 0;
-        status = look_once (data_dir, slot, oldest, ret_tally, err);
+        /* The watermark may stand far behind, for one batch that somebody holds: then no new
+         * segment will do. */
+        bool every = i > 0;
+        status = look_once (data_dir, slot, every, ret_tally, err);
     }
     if (status == MR_AGAIN) {
         mr_error_set (err, "ingest.%d moves too fast to be caught; try again", slot);

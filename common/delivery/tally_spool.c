@@ -2,25 +2,34 @@
 
 #include "common/base/seglog_walk.h"
 
-#include <limits.h>
+#include <stdlib.h>
 #include <unistd.h>
 
-enum { FRAMES = 64 };
+enum { FRAMES = 64, FIRST_STARTS = 64 };
 
-static void
-add_sums (const mr_buffer_t *text, mr_spool_sum_t *sum, mr_status_t *status, mr_error_t *err)
+static mr_status_t
+add_sums (const void *text, size_t bytes, mr_spool_sum_t *sum, mr_error_t *err)
 {
     mr_spool_sum_t sums[MR_SPOOL_SUMS_MAX];
     uint32_t count = 0;
-    if (*status == MR_OK && text->size > 0) {
-        *status = mr_spool_sums_decode (text->data, text->size, sums, &count, err);
-    }
+    mr_status_t status = bytes > 0 ? mr_spool_sums_decode (text, bytes, sums, &count, err) : MR_OK;
     for (uint32_t i = 0; i < count; i++) {
         if (sum->journal == 0 || sums[i].journal == sum->journal) {
             mr_spool_sum_add (sum, &sums[i]);
         }
     }
+    return status;
 }
+
+static mr_status_t
+open_reader (mr_tally_spool_t *self, uint64_t position, mr_error_t *err)
+{
+    mr_seglog_reader_options_t options = {
+        .dir = self->dir, .position = position, .headers_only = true};
+    return mr_seglog_reader_new (&options, &self->reader, err);
+}
+
+/* ---- the newest segment alone ---- */
 
 static mr_status_t
 read_newest (const char *dir, mr_buffer_t *text, uint64_t *ret_from, mr_error_t *err)
@@ -42,64 +51,86 @@ read_newest (const char *dir, mr_buffer_t *text, uint64_t *ret_from, mr_error_t 
     return status;
 }
 
-typedef struct oldest {
-    mr_buffer_t *text;
-    uint64_t start;
-    bool met;
-} oldest_t;
-
 static mr_status_t
-take_oldest (void *arg, const mr_seglog_segment_t *segment)
+open_newest (mr_tally_spool_t *self, mr_error_t *err)
 {
-    oldest_t *oldest = arg;
-    oldest->start = segment->start;
-    oldest->met = true;
-    if (!segment->sound) {
-        return MR_CLOSED;
+    uint64_t from = 0;
+    mr_buffer_t text;
+    mr_buffer_init (&text, MR_SEGLOG_SNAPSHOT_MAX);
+    mr_status_t status = read_newest (self->dir, &text, &from, err);
+    if (status == MR_OK) {
+        status = add_sums (text.data, text.size, &self->start, err);
     }
-    mr_status_t status =
-        mr_buffer_append (oldest->text, segment->snapshot, segment->head.snapshot_bytes);
-    return status == MR_OK ? MR_CLOSED : status; /* that was all */
+    mr_buffer_release (&text);
+    return status == MR_OK ? open_reader (self, from, err) : status;
+}
+
+/* ---- all of them ---- */
+
+typedef struct noting {
+    mr_tally_spool_t *spool;
+    size_t room;
+    bool met;
+} noting_t;
+
+/* One that is not whole tells nothing, and reading may begin before it; if the first one is not,
+ * with nothing before it. */
+static mr_status_t
+note_start (void *arg, const mr_seglog_segment_t *segment)
+{
+    noting_t *noting = arg;
+    mr_tally_spool_t *spool = noting->spool;
+    bool first = !noting->met;
+    noting->met = true;
+    if (!segment->sound && !first) {
+        return MR_OK;
+    }
+    if (spool->start_count == noting->room) {
+        size_t room = noting->room == 0 ? FIRST_STARTS : 2 * noting->room;
+        void *bigger = reallocarray (spool->starts, room, sizeof *spool->starts);
+        if (bigger == NULL) {
+            return MR_SYSTEM;
+        }
+        spool->starts = bigger;
+        noting->room = room;
+    }
+    mr_tally_start_t *start = &spool->starts[spool->start_count++];
+    *start = (mr_tally_start_t){.position = segment->start, .sum = spool->start};
+    return segment->sound
+               ? add_sums (segment->snapshot, segment->head.snapshot_bytes, &start->sum, NULL)
+               : MR_OK;
 }
 
 static mr_status_t
-read_oldest (const char *dir, mr_buffer_t *text, uint64_t *ret_from, mr_error_t *err)
+note_starts (mr_tally_spool_t *self, mr_error_t *err)
 {
-    oldest_t oldest = {.text = text};
+    noting_t noting = {.spool = self};
     mr_seglog_walk_options_t walk = {
-        .dir = dir,
+        .dir = self->dir,
         .headers_only = true,
-        .visitor = {.segment = take_oldest, .arg = &oldest},
+        .visitor = {.segment = note_start, .arg = &noting},
     };
     mr_seglog_walked_t walked;
-    mr_status_t status = mr_seglog_walk (&walk, &walked, err);
-    *ret_from = oldest.start;
-    return status == MR_CLOSED && oldest.met ? MR_OK : status;
+    mr_error_set (err, "%s: no memory, or the start of a segment is broken", self->dir);
+    return mr_seglog_walk (&walk, &walked, err);
 }
+
+/* ---- both ---- */
 
 mr_status_t
 mr_tally_spool_open (const char *data_dir, const mr_tally_which_t *which,
                      mr_tally_spool_t *ret_spool, mr_error_t *err)
 {
-    char dir[PATH_MAX];
-    mr_spool_path (data_dir, which->slot, dir);
-    if (access (dir, F_OK) != 0) {
+    mr_tally_spool_t spool = {.start = {.journal = which->journal}};
+    mr_spool_path (data_dir, which->slot, spool.dir);
+    if (access (spool.dir, F_OK) != 0) {
         return MR_CLOSED;
     }
-    mr_tally_spool_t spool = {.start = {.journal = which->journal}};
-    uint64_t from = 0;
-    mr_buffer_t text;
-    mr_buffer_init (&text, MR_SEGLOG_SNAPSHOT_MAX);
-    mr_status_t status =
-        which->oldest ? read_oldest (dir, &text, &from, err) : read_newest (dir, &text, &from, err);
-    add_sums (&text, &spool.start, &status, err);
-    mr_buffer_release (&text);
-    if (status == MR_OK) {
-        mr_seglog_reader_options_t options = {.dir = dir, .position = from, .headers_only = true};
-        status = mr_seglog_reader_new (&options, &spool.reader, err);
-    }
+    mr_status_t status = which->every ? note_starts (&spool, err) : open_newest (&spool, err);
     if (status == MR_OK) {
         *ret_spool = spool;
+    } else {
+        mr_tally_spool_close (&spool);
     }
     return status;
 }
@@ -108,7 +139,28 @@ void
 mr_tally_spool_close (mr_tally_spool_t *self)
 {
     mr_seglog_reader_destroy (&self->reader);
+    free (self->starts);
+    self->starts = NULL;
+    self->start_count = 0;
 }
+
+mr_status_t
+mr_tally_spool_begin (mr_tally_spool_t *self, uint64_t through, mr_error_t *err)
+{
+    if (self->reader != NULL) {
+        return self->start.max_seq <= through ? MR_OK : MR_AGAIN;
+    }
+    for (size_t i = self->start_count; i > 0; i--) {
+        const mr_tally_start_t *start = &self->starts[i - 1];
+        if (start->sum.max_seq <= through) {
+            self->start = start->sum;
+            return open_reader (self, start->position, err);
+        }
+    }
+    return MR_AGAIN;
+}
+
+/* ---- frames ---- */
 
 static void
 add_frame (const mr_seglog_frame_t *frame, uint64_t through, mr_spool_sum_t *sum)

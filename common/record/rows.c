@@ -4,6 +4,7 @@
 #include "common/wire/dead.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* As JSON, a byte of a dead letter may take six. Room beyond KEPT is given back. */
@@ -33,8 +34,41 @@ void
 mr_rows_release (mr_rows_t *self)
 {
     mr_expr_destroy (&self->match);
+    for (size_t i = 0; i < self->other_count; i++) {
+        mr_expr_destroy (&self->others[i]);
+    }
+    free (self->others);
+    self->others = NULL;
+    self->other_count = 0;
     mr_json_destroy (&self->json);
     mr_buffer_release (&self->out);
+}
+
+mr_status_t
+mr_rows_except (mr_rows_t *self, const char *match_text, mr_error_t *err)
+{
+    mr_expr_t **bigger = realloc (self->others, (self->other_count + 1) * sizeof (mr_expr_t *));
+    if (bigger == NULL) {
+        return MR_SYSTEM;
+    }
+    self->others = bigger;
+    mr_status_t status = mr_expr_new (match_text, &self->others[self->other_count], err);
+    if (status == MR_OK) {
+        self->other_count++;
+        status = self->json == NULL ? mr_json_new (&self->json) : MR_OK;
+    }
+    return status;
+}
+
+static bool
+is_taken (const mr_rows_t *self, const mr_json_record_t *record)
+{
+    bool taken =
+        self->match == NULL || mr_expr_eval (self->match, record->fields, record->field_count);
+    for (size_t i = 0; taken && i < self->other_count; i++) {
+        taken = !mr_expr_eval (self->others[i], record->fields, record->field_count);
+    }
+    return taken;
 }
 
 static void
@@ -102,9 +136,7 @@ filter (mr_rows_t *self, const mr_records_t *rows, const mr_batch_t *envelope_of
     uint32_t i = 0;
     while ((status = mr_json_next (self->json, 0, &record)) == MR_OK) {
         uint32_t row = i++;
-        if (record.error != MR_JSON_OK ||
-            (self->match != NULL &&
-             !mr_expr_eval (self->match, record.fields, record.field_count))) {
+        if (record.error != MR_JSON_OK || !is_taken (self, &record)) {
             continue;
         }
         (*count)++;

@@ -21,9 +21,11 @@ typedef enum mr_rows_input {
 
 typedef struct mr_rows {
     mr_rows_input_t input;
-    mr_expr_t *match; /* owned; NULL: all */
-    bool envelope;    /* add _id and _ingested */
-    mr_json_t *json;  /* owned; NULL while neither is needed */
+    mr_expr_t *match;   /* owned; NULL: all */
+    mr_expr_t **others; /* owned: what one of these takes is not taken here */
+    size_t other_count;
+    bool envelope;   /* add _id and _ingested */
+    mr_json_t *json; /* owned; NULL while neither is needed */
     mr_buffer_t out;
 } mr_rows_t;
 
@@ -31,6 +33,10 @@ typedef struct mr_rows {
 MR_CHECK mr_status_t mr_rows_init (mr_rows_t *self, mr_rows_input_t input, const char *match_text,
                                    bool envelope, mr_error_t *err);
 void mr_rows_release (mr_rows_t *self);
+
+/* Records only: leave out those for which this is true. May be called often. As mr_rows_init; self
+ * is to be released on failure, too. */
+MR_CHECK mr_status_t mr_rows_except (mr_rows_t *self, const char *match_text, mr_error_t *err);
 
 /* The lines for this sink; they live until the next call, or as long as the batch.
  *   ret_count  rows in them

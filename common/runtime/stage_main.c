@@ -228,6 +228,7 @@ drop_pending (mr_stage_t *self)
         mr_log_info ("nobody is left to take the last batch; ingest sends it again");
         zmq_msg_close (&self->pending);
         self->has_pending = false;
+        mr_stage_notify_loss (self);
         mr_inbox_enable (self->inbox, !self->has_kept);
     }
 }

@@ -388,12 +388,28 @@ drained (void *arg)
     return commit (self) && mr_outputs_drained (self->outputs, given_up);
 }
 
+/* Who stops may have no successor that would let the files go. */
+static void
+trim_all (exporter_t *self)
+{
+    const mr_seglog_t *log = mr_spool_log (self->spool);
+    uint64_t safe;
+    uint64_t first;
+    mr_windows_refresh (&self->windows, self->spool);
+    do {
+        safe = self->retention.safe;
+        first = mr_seglog_first (log);
+        trim (self);
+    } while (self->retention.safe != safe || mr_seglog_first (log) != first);
+}
+
 static void
 finish (void *arg)
 {
     exporter_t *self = arg;
     mr_outputs_publish (self->outputs);
     mr_metric_output_finish (self->metrics);
+    trim_all (self);
 }
 
 static void

@@ -1,5 +1,6 @@
 /* outputs: the sinks of an exporter, those of the configuration and the store of dead letters, each
- * with its pump. Not thread safe. */
+ * with its pump; and one that writes nowhere and counts the records that no sink takes. Not thread
+ * safe. */
 #ifndef MR_STAGES_EXPORTER_OUTPUTS_H
 #define MR_STAGES_EXPORTER_OUTPUTS_H
 
@@ -59,7 +60,7 @@ bool mr_outputs_take_records (const mr_outputs_t *self);
 enum { MR_OUTPUTS_FAILURE_BYTES = 320 };
 bool mr_outputs_failure (const mr_outputs_t *self, char *ret_text);
 
-/* Append `,"sinks":[...]` (PROTOCOL.md, "counters"). */
+/* Append `,"sinks":[...],"unrouted":N` (PROTOCOL.md, "counters"). */
 MR_CHECK mr_status_t mr_outputs_append (mr_outputs_t *self, mr_buffer_t *json);
 
 #endif

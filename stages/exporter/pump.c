@@ -28,6 +28,30 @@ on_damage (void *arg, const mr_seglog_damage_t *damage)
     pthread_mutex_unlock (&self->lock);
 }
 
+/* It was not in the configuration for a while, and nobody waited for it. What went meanwhile was
+ * not for it, like what came before it began. */
+static void
+skip_what_went (mr_pump_t *self)
+{
+    const mr_pump_start_t *start = &self->options.start;
+    mr_cursor_state_t *state = &self->state;
+    uint64_t known =
+        state->base + state->delivered + state->unmatched + state->rejected + state->dropped;
+    uint64_t went = start->rows_first - known;
+    if (state->position >= start->first || start->rows_first == UINT64_MAX ||
+        start->rows_first < known) {
+        return;
+    }
+    if (self->rows.input != MR_ROWS_METRICS && went > 0) {
+        state->base += went;
+        mr_log_warn ("sink %s: it is back; %" PRIu64 " rows that came and went meanwhile are not "
+                     "for it",
+                     self->name, went);
+    }
+    state->position = start->first;
+    mr_cursor_commit (self->cursor, state);
+}
+
 /* Where this sink goes on. A cursor of another spool: that one is gone, everything in this one is
  * due. A new one: what comes from now on. */
 static void
@@ -42,6 +66,7 @@ find_place (mr_pump_t *self)
             mr_log_error ("sink %s: the spool has lost its end; going on there", self->name);
             self->state.position = start->end;
         }
+        skip_what_went (self);
         return;
     }
     mr_cursor_state_t fresh = {

@@ -24,7 +24,8 @@ typedef struct mr_pump_start {
     uint64_t spool; /* id */
     uint64_t first;
     uint64_t end;
-    uint64_t rows_end; /* rows of this input ever in the spool */
+    uint64_t rows_end;   /* rows of this input ever in the spool, and ... */
+    uint64_t rows_first; /* ... before `first`; UINT64_MAX: not known */
 } mr_pump_start_t;
 
 typedef struct mr_pump_options {

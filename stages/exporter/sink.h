@@ -53,6 +53,9 @@ MR_CHECK mr_status_t mr_sink_file_new (const char *path, mr_sink_t *ret_sink, mr
  * MR_SYSTEM: no memory. */
 MR_CHECK mr_status_t mr_sink_stdout_new (mr_sink_t *ret_sink, mr_error_t *err);
 
+/* Nowhere: for who only counts. */
+mr_sink_t mr_sink_none (void);
+
 /* Try whether the file at path can be written; where there is none, whether one could be made in
  * its directory. Nothing of the trial stays.
  *   dry  neither do directories that had to be made for it

@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/slots.h"
 #include "common/delivery/filelock.h"
+#include "common/delivery/journal.h"
 
 #include <dirent.h>
 #include <limits.h>
@@ -10,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { REFRESHES_A_PEEK = 16 }; /* reading a journal costs more than looking at a mapped page */
 
 static void
 window_path (const mr_windows_t *self, int slot, char ret_path[PATH_MAX])
@@ -119,6 +122,30 @@ slot_of_journal (const char *file)
     return is_plain && slot < MR_SLOTS_MAX ? (int)slot : -1;
 }
 
+/* An ingest worker that is not started any more makes no window anew after another start of the
+ * machine. Its journal says durably up to where it is settled, and what is above that its next life
+ * looks for in the spools. */
+static void
+ask_journal (mr_windows_t *self, int slot)
+{
+    char dir[PATH_MAX];
+    mr_journal_info_t info;
+    mr_error_t err;
+    if (self->journals[slot] != 0 && self->refreshed % REFRESHES_A_PEEK != 0) {
+        return;
+    }
+    self->journals[slot] = 0;
+    mr_journal_path (self->data_dir, slot, dir);
+    mr_status_t status = mr_journal_peek (dir, &info, &err);
+    if (status == MR_OK) {
+        self->journals[slot] = info.id;
+        self->noted[slot] = info.watermark;
+    } else if (status != MR_CLOSED) {
+        mr_log_debug ("%s", err.text);
+        self->complete = false;
+    }
+}
+
 static void
 refresh_slot (mr_windows_t *self, int slot)
 {
@@ -130,7 +157,9 @@ refresh_slot (mr_windows_t *self, int slot)
     if (map (self, slot, &err) != MR_OK) {
         mr_log_warn ("%s", err.text);
     }
-    self->complete = self->complete && *window != NULL;
+    if (*window == NULL) {
+        ask_journal (self, slot);
+    }
 }
 
 void
@@ -145,14 +174,20 @@ mr_windows_refresh (mr_windows_t *self, const mr_spool_t *spool)
         return;
     }
     self->complete = true;
+    self->refreshed++;
+    bool seen[MR_SLOTS_MAX] = {false};
     struct dirent *entry;
     while ((entry = readdir (dir)) != NULL) {
         int slot = slot_of_journal (entry->d_name);
         if (slot >= 0) {
+            seen[slot] = true;
             refresh_slot (self, slot);
         }
     }
     closedir (dir);
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
+        self->journals[slot] = seen[slot] ? self->journals[slot] : 0;
+    }
 }
 
 uint64_t
@@ -161,6 +196,11 @@ mr_windows_watermark (const mr_windows_t *self, uint64_t journal)
     for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         if (self->slots[slot] != NULL && mr_window_journal (self->slots[slot]) == journal) {
             return mr_window_watermark (self->slots[slot]);
+        }
+    }
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
+        if (self->slots[slot] == NULL && self->journals[slot] == journal) {
+            return self->noted[slot];
         }
     }
     return self->complete ? UINT64_MAX : 0;

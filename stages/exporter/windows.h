@@ -15,7 +15,11 @@ typedef struct mr_windows {
     const char *data_dir;             /* borrowed */
     mr_window_t *slots[MR_SLOTS_MAX]; /* NULL: none */
     int locks[MR_SLOTS_MAX]; /* of ingest.N.mapped, as long as the window is mapped; or -1 */
-    bool complete;           /* each journal in data_dir has its window here */
+    /* Of journals whose window cannot be mapped: what they say themselves. */
+    uint64_t journals[MR_SLOTS_MAX]; /* id; 0: not known */
+    uint64_t noted[MR_SLOTS_MAX];    /* watermark */
+    unsigned refreshed;              /* times */
+    bool complete;                   /* of each journal in data_dir the watermark is known */
 } mr_windows_t;
 
 /* Open all that are there and settle in them what this spool's last life has claimed.

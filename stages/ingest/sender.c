@@ -93,6 +93,9 @@ mr_sender_new (const mr_sender_options_t *options, mr_sender_t **ret_sender, mr_
         return status;
     }
     find_watermark (self);
+    if (options->durability != MR_DURABILITY_FSYNC) { /* else the first sync tells */
+        mr_sender_noted (self, mr_journal_info (options->journal).watermark);
+    }
     self->progress_ns = mr_clock_mono_ns ();
     if (self->in_flight > 0) {
         mr_log_info ("%u batches of an earlier life are not settled; sending them again",

@@ -202,6 +202,68 @@ def test_a_sink_that_was_taken_out_of_the_configuration_is_waited_for_by_nobody(
             in chain.millrace("audit").stdout)
 
 
+def test_a_sink_that_comes_back_has_its_books_in_order(make):
+    """What came and went while it was not in the configuration was not for it."""
+    chain = make(exporter="spool_segment = 64KiB\n", extra=SECOND)
+    spool = os.path.join(chain.data_dir, "exporter.0.spool")
+    with open(chain.config, encoding="utf-8") as source:
+        text = source.read()
+
+    def run_with(sinks, producer):
+        with open(chain.config, "w", encoding="utf-8") as out:
+            out.write(text.replace(SECOND, sinks))
+        chain.up()
+        chain.more(producer, 500)
+
+    def segments():
+        return sorted(name for name in os.listdir(spool) if name.endswith(".seg"))
+    with chain.producer(pad=1000) as producer:
+        chain.more(producer, 500)
+        chain.millrace("down")
+        run_with("", producer)
+        newest = segments()[-1]
+        wait_for(lambda: segments()[0] > newest, lambda: f"{segments()} {newest}")
+        chain.millrace("down")
+        run_with(SECOND, producer)
+        producer.finish()
+        chain.wait_out(producer)
+    audit = json.loads(chain.millrace("audit", "--json").stdout)
+    assert audit["balanced"] and audit["pending"] == 0, audit["sinks"]
+    assert "sink second: it is back; " in chain.complaints()
+    assert json.loads(chain.millrace("audit", "--deep", "--json").stdout)["balanced"]
+
+
+def test_records_that_no_sink_takes_are_counted_once_whoever_dies(make):
+    sinks = ("[sink low]\ntype = file\npath = low.jsonl\nmatch = n < 400\n"
+             "[sink rest]\ntype = file\npath = rest.jsonl\nmatch = n >= 700\n")
+    chain = make(extra=sinks)
+    with open(chain.config, encoding="utf-8") as source:
+        text = source.read()
+    chain.millrace("down")
+    with open(chain.config, "w", encoding="utf-8") as out:
+        out.write(text.replace("[sink out]\ntype = file\npath = out.jsonl\n", ""))
+    chain.up()
+    bus = chain.listen()
+    with chain.producer(limit=3000) as producer:
+        chain.more(producer, 500)
+        chain.kill_and_wait("exporter.0")
+        producer.finish()
+
+    def audit():
+        return json.loads(chain.millrace("audit", "--json").stdout)
+    wait_for(lambda: audit()["in_flight"] == 0 and audit()["pending"] == 0, chain.complaints)
+    read = audit()
+    assert read["balanced"] and read["exported"] == 3000 and read["unrouted"] == 300, read
+    delivered = {sink["name"]: sink["delivered"] for sink in read["sinks"]
+                 if not sink["removed"]}
+    assert delivered == {"dead.store": 0, "low": 399, "rest": 2301}
+    chain.counters(bus, "exporter.0", lambda c: c["unrouted"] == 300)
+    assert "of the exported, 300 are unrouted: no sink takes them" in chain.millrace(
+        "audit").stdout
+    chain.millrace("down")
+    assert json.loads(chain.millrace("audit", "--deep", "--json").stdout)["unrouted"] == 300
+
+
 def test_a_full_spool_makes_producers_wait_for_the_sink(make):
     chain = make(exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n",
                  extra=SECOND)

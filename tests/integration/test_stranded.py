@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from deliverylib import lines_in
+from deliverylib import SECOND, lines_in, obstruct, tally
 from harness import is_alive, wait_for
 
 
@@ -89,3 +89,69 @@ def test_the_spool_keeps_nothing_for_an_ingest_worker_that_left(make):
         wait_for(lambda: segments()[0] > newest, lambda: f"{segments()} {newest}")
         producer.finish()
         chain.wait_out(left, producer)
+
+
+def another_start_of_the_machine(chain):
+    """What a reboot does to the files: they are of an older start of the machine now."""
+    for name in os.listdir(chain.data_dir):
+        path = os.path.join(chain.data_dir, name)
+        places = ([(path, 40)] if name.endswith(".window") else
+                  [(os.path.join(path, "head"), 24)] if name.endswith((".journal", ".spool"))
+                  else [])
+        for file, at in places:
+            with open(file, "r+b") as whole:
+                whole.seek(at)
+                boot = whole.read(16)
+                whole.seek(at)
+                whole.write(bytes(byte ^ 1 for byte in boot))
+
+
+def test_after_a_reboot_the_spool_keeps_nothing_for_a_slot_that_is_not_started_any_more(make):
+    """Nobody makes the window of such a slot anew; its journal says where it ended."""
+    chain = make(workers={"ingest": 2}, exporter="spool_segment = 64KiB\n")
+    spool = os.path.join(chain.data_dir, "exporter.0.spool")
+
+    def segments():
+        return sorted(name for name in os.listdir(spool) if name.endswith(".seg"))
+    with chain.producer(slot=1, limit=500) as left:
+        left.finish()
+    chain.millrace("scale", "ingest=1")
+    newest = segments()[-1]  # the last batches of the one that left may be here
+    chain.millrace("down")
+    another_start_of_the_machine(chain)
+    change(chain, "[ingest]\nworkers = 2", "[ingest]\nworkers = 1")
+    chain.up()
+    with chain.producer(slot=0, p=1) as producer:
+        wait_for(lambda: segments()[0] > newest, lambda: f"{segments()} {newest}")
+        producer.finish()
+        chain.wait_out(left, producer)
+
+
+def test_after_a_reboot_an_exporter_that_is_not_started_any_more_delivers_and_keeps_nothing(make):
+    chain = make(workers={"exporter": 2}, exporter="spool_segment = 64KiB\nspool_limit = 1GiB\n",
+                 extra=SECOND)
+    folder = os.path.join(chain.folder, "second")
+    out = [os.path.join(folder, name) for name in ("out.jsonl", "out.1.jsonl")]
+    spool = os.path.join(chain.data_dir, "exporter.1.spool")
+
+    def segments():
+        return sorted(name for name in os.listdir(spool) if name.endswith(".seg"))
+    with chain.producer(pad=2000) as producer:
+        chain.more(producer, 200)
+        obstruct(folder)  # the second sink fails: the spools grow
+        wait_for(lambda: chain.complaints().count("sink second: ") >= 2, chain.complaints)
+        before = len(segments())
+        wait_for(lambda: len(segments()) > before + 128, lambda: f"{before} {segments()}")
+        producer.finish()
+    kill_everything(chain)
+    another_start_of_the_machine(chain)
+    os.remove(folder)
+    change(chain, "[exporter]\nworkers = 2", "[exporter]\nworkers = 1")
+    chain.up()
+    wait_for(lambda: "exporter.1 stopped" in chain.complaints(), chain.complaints)
+    assert json.loads(chain.millrace("audit", "--json").stdout)["pending"] == 0
+    # 16 batches stay, and those that the journal had not noted as settled: each has a segment.
+    assert len(segments()) < 16 + 64 + 8, segments()
+    chain.wait_out(producer)
+    found = tally([producer], out + [name.replace("second", "second.aside") for name in out])
+    assert (found.lost(), found.doubled(), found.strangers) == ([], [], [])

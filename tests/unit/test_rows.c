@@ -160,6 +160,27 @@ START_TEST (test_a_broken_section_is_found)
 }
 END_TEST
 
+START_TEST (test_what_one_of_the_others_takes_is_left_out)
+{
+    static sample_t sample;
+    make_sample (&sample);
+    mr_rows_t rows;
+    mr_error_t err;
+    const char *got;
+    size_t bytes;
+    uint32_t count;
+    ck_assert_int_eq (mr_rows_init (&rows, MR_ROWS_RECORDS, NULL, false, &err), MR_OK);
+    ck_assert_int_eq (mr_rows_except (&rows, "n == 2", &err), MR_OK);
+    ck_assert_int_eq (mr_rows_except (&rows, "level == \"info\"", &err), MR_OK);
+    ck_assert_int_eq (mr_rows_make (&rows, &sample.batch, &got, &bytes, &count), MR_OK);
+    ck_assert_uint_eq (count, 2);
+    ck_assert_int_eq (memcmp (got, "{}\n {\"level\":\"error\"} \n", bytes), 0);
+    ck_assert_int_eq (mr_rows_except (&rows, "n ==", &err), MR_CONFIG);
+    mr_rows_release (&rows);
+    mr_buffer_release (&sample.dead);
+}
+END_TEST
+
 START_TEST (test_a_condition_that_cannot_be_compiled_is_refused)
 {
     mr_rows_t rows;
@@ -179,6 +200,7 @@ main (void)
         test_dead_letters_go_to_who_asked_for_them_and_matches,
         test_metric_rows_are_not_made_from_single_batches,
         test_a_broken_section_is_found,
+        test_what_one_of_the_others_takes_is_left_out,
         test_a_condition_that_cannot_be_compiled_is_refused,
         NULL,
     };

@@ -268,6 +268,18 @@ receive_seq (const wire_t *wire)
     return batch.seq;
 }
 
+static void
+expect_loss (const wire_t *wire)
+{
+    uint8_t bytes[256];
+    mr_control_t control;
+    mr_error_t err;
+    int received = zmq_recv (wire->ingest, bytes, sizeof bytes, 0);
+    ck_assert_int_gt (received, 0);
+    ck_assert_int_eq (mr_control_decode (bytes, (size_t)received, &control, &err), MR_OK);
+    ck_assert_int_eq (control.type, MR_CONTROL_LOSS);
+}
+
 /* ---- tests ---- */
 
 START_TEST (test_batches_go_through_in_order_and_a_refused_one_goes_nowhere)
@@ -318,17 +330,33 @@ START_TEST (test_a_frame_that_is_none_is_dropped_and_the_source_is_told)
     pid_t pid = start_ready ();
     connect_up (&wire);
     ck_assert_int_eq (zmq_send (wire.up, "no batch", 8, 0), 8);
-    uint8_t bytes[256];
-    mr_control_t control;
-    mr_error_t err;
-    int received = zmq_recv (wire.ingest, bytes, sizeof bytes, 0);
-    ck_assert_int_gt (received, 0);
-    ck_assert_int_eq (mr_control_decode (bytes, (size_t)received, &control, &err), MR_OK);
-    ck_assert_int_eq (control.type, MR_CONTROL_LOSS);
+    expect_loss (&wire);
     send_batch (&wire, 1);
     ck_assert_uint_eq (receive_seq (&wire), 1);
     ck_assert_int_eq (kill (pid, SIGKILL), 0);
     ck_assert_int_eq (waitpid (pid, NULL, 0), pid);
+    close_wire (&wire);
+}
+END_TEST
+
+/* Its upstream has said farewell and will not send it again by itself. */
+START_TEST (test_who_leaves_with_a_batch_that_nobody_takes_tells_the_source)
+{
+    char path[PATH_MAX];
+    write_config ("");
+    wire_t wire = open_wire ();
+    zmq_close (wire.exporter);
+    wire.exporter = NULL;
+    snprintf (path, sizeof path, "%s/run/exporter.0.ipc", dir);
+    (void)unlink (path);
+    pid_t pid = start_ready ();
+    connect_up (&wire);
+    send_batch (&wire, 1);
+    send_batch (&wire, 2);
+    ck_assert_int_eq (kill (pid, SIGTERM), 0);
+    leave_up (&wire);
+    expect_loss (&wire);
+    ck_assert_int_eq (end_of (pid), MR_EXIT_OK);
     close_wire (&wire);
 }
 END_TEST
@@ -383,6 +411,7 @@ main (int argc, char **argv)
         test_batches_go_through_in_order_and_a_refused_one_goes_nowhere,
         test_sigterm_takes_what_was_sent_and_then_ends_well,
         test_a_frame_that_is_none_is_dropped_and_the_source_is_told,
+        test_who_leaves_with_a_batch_that_nobody_takes_tells_the_source,
         test_a_slot_has_one_worker,
         test_all_faults_are_told_when_asked_and_the_first_one_at_a_start,
         test_a_stage_has_its_place_in_the_chain,

@@ -131,10 +131,37 @@ START_TEST (test_a_follower_sees_what_comes_and_counts_nothing_twice)
 }
 END_TEST
 
+/* A stopped exporter, or a processor, holds one batch: the watermark stands, and segments begin
+ * behind it, however often they roll. */
+START_TEST (test_a_stuck_batch_keeps_nobody_from_looking_while_the_spools_roll_on)
+{
+    enum { STUCK = 1500, LAST = 6000 };
+    mr_chain_open (&chain);
+    for (uint64_t seq = 1; seq <= LAST; seq++) {
+        mr_chain_take_in (&chain, seq);
+        if (seq != STUCK) {
+            mr_chain_finish (&chain, seq, (int)(seq % MR_CHAIN_SPOOLS));
+        }
+        if (seq > STUCK && seq % 500 == 0) {
+            mr_tally_t tally = look ();
+            ck_assert_uint_eq (tally.watermark, STUCK - 1);
+            ck_assert_uint_eq (tally.received, 5 * seq);
+            ck_assert_uint_eq (tally.settled_in, (uint64_t)5 * (STUCK - 1));
+            ck_assert_uint_eq (tally.batches, STUCK - 1);
+            ck_assert (mr_tally_balanced (&tally));
+        }
+    }
+    mr_chain_finish (&chain, STUCK, 0);
+    ck_assert_uint_eq (look ().watermark, LAST);
+    mr_chain_close (&chain);
+}
+END_TEST
+
 int
 main (void)
 {
     const TTest *const tests[] = {
+        test_a_stuck_batch_keeps_nobody_from_looking_while_the_spools_roll_on,
         test_without_a_journal_there_is_nothing_to_tell,
         test_what_was_received_is_settled_or_in_flight,
         test_a_batch_that_is_in_no_spool_breaks_the_equation,
