@@ -18,9 +18,10 @@ typedef struct mr_seglog_list {
     bool failed; /* out of memory while listing */
 } mr_seglog_list_t;
 
-/* Names of one suffix in the directory; MR_SYSTEM when it cannot be listed. */
+/* Names of one suffix in the directory, which is called `name`; MR_SYSTEM when it cannot be listed.
+ */
 MR_CHECK mr_status_t mr_seglog_list_load (mr_seglog_list_t *self, const mr_file_ops_t *ops, int dir,
-                                          const char *suffix, mr_error_t *err);
+                                          const char *name, const char *suffix, mr_error_t *err);
 MR_CHECK bool mr_seglog_list_add (mr_seglog_list_t *self, uint64_t start);
 void mr_seglog_list_release (mr_seglog_list_t *self);
 /* Index of the last start at or below position; count: none. */

@@ -157,7 +157,7 @@ walk_log (walk_t *walk, mr_error_t *err)
     walk->reader = reader;
     uint64_t end = mr_seglog_reader_end (reader);
     uint64_t until = options->until != 0 && options->until < end ? options->until : end;
-    status = mr_seglog_list_load (&walk->list, walk->ops, walk->dir, ".seg", err);
+    status = mr_seglog_list_load (&walk->list, walk->ops, walk->dir, options->dir, ".seg", err);
     if (status == MR_OK) {
         size_t at = mr_seglog_list_at (&walk->list, options->position);
         walk->next = at < walk->list.count ? at : 0;

@@ -81,7 +81,7 @@ check_number (check_t *self)
     size_t stop = mr_number_is_good (self->text + self->at, self->bytes - self->at);
     if (stop == SIZE_MAX) {
         self->at = self->bytes;
-        return fail (self, "the number ends too early");
+        return fail (self, "a digit is expected");
     }
     /* Where the grammar stops, what was read is a whole number unless a digit is due there. */
     char before = self->text[self->at + stop - (stop > 0)];

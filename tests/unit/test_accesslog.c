@@ -221,6 +221,35 @@ START_TEST (test_every_incomplete_line_is_refused_within_its_length)
 }
 END_TEST
 
+START_TEST (test_a_line_that_is_none_is_told_what_is_expected_and_where)
+{
+    static const struct {
+        const char *line;
+        const char *expected;
+    } cases[] = {
+        {" - -", "0: a client is expected"},
+        {"h", "1: the line ends too early"},
+        {"h  -", "2: an identity is expected"},
+        {"h - -", "5: the line ends too early"},
+        {"h -  [", "4: a user and a time in brackets are expected"},
+        {"h - - [17 May 2015, 10:05:03 +0000] \"-\" 200 5 \"-\" \"-\"",
+         "7: a time such as [17/May/2015:10:05:03 +0000] is expected"},
+        {"h - - [01/Jan/2000:00:00:00 +0000] GET", "35: a request in quotes is expected"},
+        {"h - - [01/Jan/2000:00:00:00 +0000] \"-\"200",
+         "38: a space is expected after the request"},
+        {"h - - [01/Jan/2000:00:00:00 +0000] \"-\" 200 5 -",
+         "45: a referrer in quotes is expected"},
+        {"h - - [01/Jan/2000:00:00:00 +0000] \"-\" 200 5 \"-\"\"-\"",
+         "48: a space is expected after the referrer"},
+        {"h - - [01/Jan/2000:00:00:00 +0000] \"-\" 200 5 \"-\" -",
+         "49: a user agent in quotes is expected"},
+    };
+    for (size_t i = 0; i < COUNT (cases); i++) {
+        ck_assert_str_eq (combined (cases[i].line), cases[i].expected);
+    }
+}
+END_TEST
+
 START_TEST (test_a_raw_line_is_a_message_whatever_its_bytes_are)
 {
     ck_assert_str_eq (convert (MR_LINE_RAW, "say \"hi\"\\\t\xff\xc3\xa9", 13),
@@ -244,6 +273,7 @@ main (void)
         test_the_time_keeps_its_instant,
         test_numbers_are_whole_and_have_no_leading_zeros,
         test_every_incomplete_line_is_refused_within_its_length,
+        test_a_line_that_is_none_is_told_what_is_expected_and_where,
         test_a_raw_line_is_a_message_whatever_its_bytes_are,
         NULL,
     };

@@ -166,6 +166,37 @@ START_TEST (test_an_invalid_record_is_named_with_its_offset_and_its_neighbours_a
 }
 END_TEST
 
+START_TEST (test_an_invalid_record_is_told_what_is_wrong)
+{
+    static const struct {
+        const char *text;
+        const char *what;
+    } cases[] = {
+        {"{\"a\":\"tab\there\"}", "a control character in a string must be escaped"},
+        {"{\"a\":\"\\x41\"}", "no such escape"},
+        {"{\"a\":1.}", "a digit is expected"},
+        {"{\"a\":-}", "a digit is expected"},
+        {"{\"a\":-", "the text ends too early"},
+        {"{a:1}", "a key in quotes is expected"},
+        {"{\"a\" 1}", "':' is expected after the key"},
+        {"{\"a\":1;", "',' or '}' is expected"},
+        {"[1;", "',' or ']' is expected"},
+        {"{\"a\":}", "a value is expected"},
+        {"{\"a\":", "the text ends too early"},
+        {"{} {}", "nothing more is expected here"},
+        {"\xef\xbb\xbf{}", "a byte order mark is not JSON"},
+        {"[{\"a\":1}]", "an object is expected"},
+        {"12", "an object is expected"},
+        {"{\"a\":\"\xff\"}", "not UTF-8"},
+    };
+    for (size_t i = 0; i < COUNT (cases); i++) {
+        mr_json_record_t record = read_between_neighbours (cases[i].text, strlen (cases[i].text));
+        ck_assert_msg (strstr (record.error_text, cases[i].what) != NULL, "%s: %s", cases[i].text,
+                       record.error_text);
+    }
+}
+END_TEST
+
 START_TEST (test_a_nul_byte_is_an_error_inside_and_outside_a_string)
 {
     mr_json_record_t record = read_between_neighbours ("{\"a\":\"x\0y\"}", 11);
@@ -394,6 +425,7 @@ main (void)
     const TTest *const tests[] = {
         test_whatever_the_grammar_allows_is_valid,
         test_an_invalid_record_is_named_with_its_offset_and_its_neighbours_are_whole,
+        test_an_invalid_record_is_told_what_is_wrong,
         test_a_nul_byte_is_an_error_inside_and_outside_a_string,
         test_an_object_over_two_records_is_two_errors,
         test_128_levels_are_read_and_129_are_json_depth,
