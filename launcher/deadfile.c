@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LINE_BYTES = 256 };
+
 struct mr_deadfile {
     char dir[PATH_MAX];
     json_t *rows;    /* array */
@@ -144,18 +146,38 @@ mr_deadfile_find (const mr_deadfile_t *self, const char *id)
     return (size_t)-1;
 }
 
+/* Behind a note that a full disk tore, ours begins a line of its own. */
+static bool
+is_torn (int fd)
+{
+    char last = '\n';
+    off_t end = lseek (fd, 0, SEEK_END);
+    return end > 0 && pread (fd, &last, 1, end - 1) == 1 && last != '\n';
+}
+
 mr_status_t
 mr_deadfile_handled (mr_deadfile_t *self, const char *id, const char *what, mr_error_t *err)
 {
     char path[PATH_MAX + 16];
+    char line[LINE_BYTES];
     snprintf (path, sizeof path, "%s/handled", self->dir);
     if (self->fd < 0) {
-        self->fd = open (path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+        self->fd = open (path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     }
-    char line[256];
-    int bytes = snprintf (line, sizeof line, "%s %s\n", id, what);
-    if (self->fd < 0 || bytes >= (int)sizeof line ||
-        write (self->fd, line, (size_t)bytes) != bytes || fdatasync (self->fd) != 0) {
+    if (self->fd < 0) {
+        return mr_error_errno (err, "cannot write %s", path);
+    }
+    const char *begin = is_torn (self->fd) ? "\n" : "";
+    int bytes = snprintf (line, sizeof line, "%s%s %s\n", begin, id, what);
+    if (bytes >= (int)sizeof line) {
+        mr_error_set (err, "%s: the id \"%.40s...\" is too long to be noted", path, id);
+        return MR_INVALID;
+    }
+    ssize_t written = write (self->fd, line, (size_t)bytes);
+    if (written >= 0 && written < bytes) {
+        errno = ENOSPC; /* what a write that stops amid a line has met */
+    }
+    if (written != bytes || fdatasync (self->fd) != 0) {
         return mr_error_errno (err, "cannot write %s", path);
     }
     return MR_OK;

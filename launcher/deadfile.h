@@ -23,7 +23,8 @@ const char *mr_deadfile_id (const mr_deadfile_t *self, size_t i);
 /* Index of the letter with this id; (size_t)-1: there is none. */
 size_t mr_deadfile_find (const mr_deadfile_t *self, const char *id);
 
-/* Note durably that a letter was dealt with. what: "removed" or "replayed". */
+/* Note durably that a letter was dealt with. what: "removed" or "replayed". MR_OK; MR_INVALID: the
+ * id is no exporter's (over 200 bytes); MR_SYSTEM. */
 MR_CHECK mr_status_t mr_deadfile_handled (mr_deadfile_t *self, const char *id, const char *what,
                                           mr_error_t *err);
 
