@@ -41,6 +41,10 @@ mr_scalefile_read (mr_plan_t *plan)
     file_path (plan, "", path);
     json_error_t fault;
     json_t *object = json_load_file (path, 0, &fault);
+    if (object == NULL && json_error_code (&fault) != json_error_cannot_open_file) {
+        mr_log_warn ("%s is broken (%s); the configuration's numbers of workers count", path,
+                     fault.text);
+    }
     for (int i = 0; i < plan->stage_count; i++) {
         json_int_t workers = json_integer_value (json_object_get (object, plan->stages[i].name));
         if (workers >= 1 && workers <= MR_SLOTS_MAX) {

@@ -5,7 +5,8 @@
 
 #include "launcher/plan.h"
 
-/* Failures are logged: the launcher works without the file. */
+/* Failures are logged: the launcher works without the file. Reading leaves a stage as it is of
+ * which the file says nothing, or no number from 1 to MR_SLOTS_MAX. */
 void mr_scalefile_write (const mr_plan_t *plan);
 void mr_scalefile_read (mr_plan_t *plan);
 void mr_scalefile_remove (const mr_plan_t *plan);
