@@ -15,6 +15,13 @@ KINDS = {"throughput": "The same work", "peers": "The same work", "limits": "The
          "start": "Start"}  # kind -> heading in the report
 
 
+PLOTS = (("against", "throughput and cost", ("throughput", "peers")),
+         ("split", "cost by process", ("throughput",)), ("latency", "latency", ("latency",)),
+         ("axes", "one thing changed at a time", ("workers", "sizes", "throughput", "durability",
+                                                  "cache", "producers", "steps", "batches",
+                                                  "start")))
+
+
 def _lines(path):
     with open(path, encoding="utf-8") as source:
         return source.read().splitlines()
@@ -101,7 +108,9 @@ def head(here, results):
         lines[1] += (f" {len([row for row in results if 'began' in row])} runs, the first at "
                      f"{span[0]}, the last at {span[1]}; those of one call round by round, so that "
                      f"a slow minute hits all alike.")
-    return "\n\n".join([*lines, load_note(results)])
+    shown = [f"[{title}]({name}.svg)" for name, title, kinds in PLOTS
+             if any(row["kind"] in kinds for row in results)]
+    return "\n\n".join([*lines, load_note(results), f"Plots: {', '.join(shown)}."])
 
 
 def _name(row):
@@ -120,6 +129,11 @@ def loud(results):
             for title, names in found.items() if any(count[0] for count in names.values())}
 
 
+def told(names):
+    return [f"`{who}`" if few == total else f"`{who}` ({few} of {total} runs)"
+            for who, (few, total) in names.items()]
+
+
 def load_note(results):
     """One paragraph, made of the load that was measured beside each run."""
     loads = [row["other_load"] for row in results if "other_load" in row]
@@ -131,8 +145,6 @@ def load_note(results):
     beside = loud(results)
     if not beside:
         return f"{text} Beside none of them was it above {LOUD}."
-    listed = "; ".join(f"*{title}*: " + ", ".join(
-        f"{who} ({'all' if few == total else few} of {total})"
-        for who, (few, total) in names.items()) for title, names in beside.items())
+    listed = "; ".join(f"*{title}*: {', '.join(told(names))}" for title, names in beside.items())
     return (f"{text} It was above {LOUD} beside these, which cannot be compared with their "
             f"neighbours: {listed}.")

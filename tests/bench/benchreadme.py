@@ -131,9 +131,8 @@ def load(results):
         return [f"{text}, {loads[-1]:.2f} at most."]
     count = sum(few for names in beside.values() for few, _ in names.values())
     here = beside.get(benchhead.KINDS["throughput"], {})
-    named = ("; in the table above: " + ", ".join(f"{who} ({few} of {total})"
-                                                  for who, (few, total) in here.items())
-             if here else "; none of them in the table above")
+    named = (f"; in the table above: {', '.join(benchhead.told(here))}" if here
+             else "; none of them in the table above")
     return [f"{text}, but more than {benchhead.LOUD} beside {count} of {len(loads)} runs, which "
             f"the [results](tests/bench/results/report.md) name{named}."]
 
