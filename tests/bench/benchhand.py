@@ -7,7 +7,7 @@ import benchcanon
 from benchchain import STEPS, Chain, wait_for
 from benchload import Senders
 from benchruns import DEADLINE_S, SETTLE_S, Work, check_output
-from procs import Sample, used
+from procs import Sample, machine_s, used
 
 # Ten steps; what each does to a record, written apart from the pipeline, stands in benchcanon.
 TEN_STEPS = (*STEPS, 'set = region = "eu-1"', "remove = trace", "rename = path -> url",
@@ -92,6 +92,13 @@ def backlog(load, setup, work):
             "records_per_s": round(work.records * (1 - seen / due["bytes"]) / wall_s), **costs}
 
 
+def load_now(seconds=0.3):
+    """Cores that are busy while nothing of ours runs."""
+    busy_s = machine_s()
+    time.sleep(seconds)
+    return round((machine_s() - busy_s) / seconds, 2)
+
+
 def folder_mb(path):
     """What lies on disk there."""
     return sum(os.stat(os.path.join(folder, name)).st_blocks * 512
@@ -115,6 +122,7 @@ def start(load, setup, records):
         else:
             chain.millrace("down")
         waiting_mb = folder_mb(os.path.join(chain.folder, "data")) if records else 0
+        other_load = load_now()
         began = time.monotonic()
         chain.millrace("up", "--detach")
         up_s = time.monotonic() - began
@@ -123,4 +131,4 @@ def start(load, setup, records):
             chain.wait_audit(records, due["survive"])
             check_output(load, chain, work, due)
         return {"kind": "start", "who": f"{records:,} records", "axis": records,
-                "waiting_mb": round(waiting_mb), "up_s": round(up_s, 3)}
+                "waiting_mb": round(waiting_mb), "up_s": round(up_s, 3), "other_load": other_load}

@@ -187,8 +187,8 @@ def batches(options, tools, setup):
 
 
 def backlog(options, tools, setup):
-    return [Run("backlog", "backlog", 1,
-                lambda: benchhand.backlog(tools.load, setup, work_of(options)))]
+    work = work_of(options).with_(records=4 * options.records)
+    return [Run("backlog", "backlog", 1, lambda: benchhand.backlog(tools.load, setup, work))]
 
 
 def start(options, tools, setup):

@@ -98,8 +98,6 @@ AXES = {
     "producers": ("Producers", ""),
     "steps": ("Steps", "A fifth of the records; the first 3 of them are the reference work."),
     "batches": ("Batch size", "Records a batch at most ([ingest] batch_records)."),
-    "backlog": ("Backlog", "The sink was away while all records came in; drained when it was "
-                "back."),
 }
 
 
@@ -155,6 +153,21 @@ def group_commit(found):
             f"{rate(median(runs, 'records_per_s'))}.")
 
 
+def backlog(results):
+    rows = [(f"{runs[0]['records']:,}", len(runs), column(runs, "noticed_s"), kilo(runs),
+             spread((row["records_per_s"] * row["bytes"] / 1e6 for row in runs), "{:.0f}"),
+             column(runs, "cpu_total"), column(runs, "rss_total_mb", "{:.0f}"),
+             column(runs, "other_load"))
+            for runs in groups(results, "backlog").values()]
+    if not rows:
+        return ""
+    return section("Backlog", "The sink was away while all records came in. Noticed: seconds until "
+                   "it was tried again, from when it was back; the rate counts from its first "
+                   "byte, of records as they had come in.", table(
+                       ("records", "runs", "noticed", "k records/s", "MB/s in", "CPU s/million",
+                        "peak RSS MB", "other load"), rows))
+
+
 def idle(results):
     rows = [(column(runs, "cpu_percent", "{:.3f}"),
              *(f"{statistics.median(row['cpu_percent_of'].get(p, 0) for row in runs):.3f}"
@@ -168,14 +181,16 @@ def idle(results):
 
 
 def start(results):
-    rows = [(who, len(runs), column(runs, "waiting_mb", "{:.0f}"), column(runs, "up_s"))
+    rows = [(who, len(runs), column(runs, "waiting_mb", "{:.0f}"), column(runs, "up_s"),
+             column(runs, "other_load"))
             for who, runs in groups(results, "start").items()]
     if not rows:
         return ""
     return section("Start", "From `millrace up` to all workers ready, after all were killed with "
                    "that many records in the spool which the sink had not had. MB: journal, spool "
-                   "and window on disk. What is read at a start is the last files, not all of it.",
-                   table(("waiting", "runs", "MB", "seconds"), rows))
+                   "and window on disk. A start reads the last file of a log, at most 16 MiB, and "
+                   "not what waits. Other load: just before.",
+                   table(("waiting", "runs", "MB", "seconds", "other load"), rows))
 
 
 def versions(results):
@@ -189,5 +204,5 @@ def whole(here, results):
     parts += [axis(results, kind) for kind in ("workers", "sizes")]
     parts += [durability(results)]
     parts += [axis(results, kind) for kind in AXES if kind not in ("workers", "sizes")]
-    parts += [idle(results), start(results), benchscale.report(results, here)]
+    parts += [backlog(results), idle(results), start(results), benchscale.report(results, here)]
     return "\n\n".join(part for part in parts if part) + "\n"
