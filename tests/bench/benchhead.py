@@ -130,8 +130,8 @@ def loud(results):
 
 
 def told(names):
-    return [f"`{who}`" if few == total else f"`{who}` ({few} of {total} runs)"
-            for who, (few, total) in names.items()]
+    return "; ".join(who if few == total else f"{who} ({few} of {total} runs)"
+                     for who, (few, total) in names.items())
 
 
 def load_note(results):
@@ -145,6 +145,6 @@ def load_note(results):
     beside = loud(results)
     if not beside:
         return f"{text} Beside none of them was it above {LOUD}."
-    listed = "; ".join(f"*{title}*: {', '.join(told(names))}" for title, names in beside.items())
+    listed = " ".join(f"*{title}*: {told(names)}." for title, names in beside.items())
     return (f"{text} It was above {LOUD} beside these, which cannot be compared with their "
-            f"neighbours: {listed}.")
+            f"neighbours. {listed}")

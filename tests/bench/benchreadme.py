@@ -131,7 +131,7 @@ def load(results):
         return [f"{text}, {loads[-1]:.2f} at most."]
     count = sum(few for names in beside.values() for few, _ in names.values())
     here = beside.get(benchhead.KINDS["throughput"], {})
-    named = (f"; in the table above: {', '.join(benchhead.told(here))}" if here
+    named = (f"; in the table above: {benchhead.told(here)}" if here
              else "; none of them in the table above")
     return [f"{text}, but more than {benchhead.LOUD} beside {count} of {len(loads)} runs, which "
             f"the [results](tests/bench/results/report.md) name{named}."]

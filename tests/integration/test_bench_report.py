@@ -57,9 +57,9 @@ def test_an_output_that_is_not_exactly_right_does_not_count(tmp_path, due, spoil
 def test_the_report_names_the_runs_that_others_disturbed():
     rows = [run(), run(other_load=0.8), run("sizes", "100 B", 0.9), run("sizes", "250 B")]
     note = benchhead.load_note(rows)
-    first = "*The same work*: `Millrace, PUSH, 256 a message` (1 of 2 runs)"
+    first = "*The same work*: Millrace, PUSH, 256 a message (1 of 2 runs)"
     assert "0.90 at most" in note
-    assert f"{first}; *Record size*: `100 B`" in note
+    assert f"{first}. *Record size*: 100 B." in note
     assert "250 B" not in note
     assert note in benchreport.whole(HERE, rows)
     assert "Beside none of them" in benchhead.load_note([run(), run(other_load=0.2)])
