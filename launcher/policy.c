@@ -160,7 +160,7 @@ apply (mr_policy_t *self, const mr_policy_limits_t *limits, input_t input, int64
     switch (row->next) {
     case MR_POLICY_STARTING:
         if (entered) {
-            self->worked = self->killed = false;
+            self->worked = self->killed = self->waits = false;
             self->ready_ns = 0;
         }
         self->deadline_ns = entered ? now_ns + limits->start_timeout_ms * MR_NS_PER_MS : 0;
@@ -210,10 +210,11 @@ mr_policy_exited (mr_policy_t *self, const mr_policy_limits_t *limits, int exit_
     if (signal == 0 && (exit_code == MR_EXIT_USAGE || exit_code == MR_EXIT_CONFIG)) {
         return apply (self, limits, IN_DIED_FINAL, now_ns);
     }
+    bool waits = self->waits && signal == 0 && exit_code == MR_EXIT_TEMPORARY;
     bool foreign = self->ready_ns > 0 && (signal == SIGKILL || signal == SIGTERM);
     if (has_worked (self, now_ns)) {
         clear_brake (self);
-    } else if (!foreign && strike (self, limits, now_ns)) {
+    } else if (!foreign && !waits && strike (self, limits, now_ns)) {
         return apply (self, limits, IN_DIED_FINAL, now_ns);
     } else if (self->ready_ns == 0 && self->failures == 0) {
         self->failures = 1; /* it never got as far as being ready: no start "at once" */
@@ -267,6 +268,9 @@ mr_policy_step (mr_policy_t *self, const mr_policy_limits_t *limits, mr_policy_e
         return apply (self, limits, IN_READY, now_ns);
     case MR_POLICY_WORKED:
         self->worked = self->worked || self->state == MR_POLICY_RUNNING;
+        return MR_POLICY_NONE;
+    case MR_POLICY_WAITS:
+        self->waits = self->waits || self->state == MR_POLICY_STARTING;
         return MR_POLICY_NONE;
     case MR_POLICY_EXITED:
         return mr_policy_exited (self, limits, -1, 0, now_ns);

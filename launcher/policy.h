@@ -6,7 +6,8 @@
  * waits 100 ms, 200 ms, ... up to backoff_max. One that dies restart_limit times within
  * restart_window before it has done any work is given up, and so, at once, is one that exits with
  * 64 or 78: starting it again cannot help. What the operator says (START, RESTART) outranks
- * and clears the brake.
+ * and clears the brake. One that exits with 75 after it said that what keeps it from starting may
+ * pass (a full disk) is never given up: it waits up to backoff_max between its starts.
  *
  * "Has worked": it was ready for MR_POLICY_STEADY_MS, or somebody saw it work (WORKED). A ready
  * worker that is killed from outside (SIGKILL, SIGTERM) backs off but is never given up for it. */
@@ -42,6 +43,7 @@ typedef enum mr_policy_event {
     MR_POLICY_ADOPT,       /* a living process was found for it, not yet ready */
     MR_POLICY_READY,       /* it says that it works, or was found working */
     MR_POLICY_WORKED,      /* somebody saw it do work */
+    MR_POLICY_WAITS,       /* it cannot start for a reason that may pass, and is about to exit */
     MR_POLICY_EXITED,      /* its process is gone: exit_code, signal */
     MR_POLICY_TICK,        /* time passes */
     MR_POLICY_EVENTS,
@@ -67,6 +69,7 @@ typedef struct mr_policy {
     mr_policy_state_t state;
     bool wanted;         /* whether it shall run once it is gone */
     bool worked;         /* this life of it */
+    bool waits;          /* this life of it said why it cannot start now */
     bool killed;         /* by us, in this life, for being late */
     bool leaving;        /* DRAINING: without a deadline */
     int64_t deadline_ns; /* when TICK does something; 0: never */

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+enum { DISTRUSTED_BYTES = 64 << 20 };
+
 typedef struct {
     mr_seglog_scan_t scan;
     mr_seglog_segment_head_t head;
@@ -298,6 +300,18 @@ make_log (mr_seglog_t *self, mr_error_t *err)
     return mr_seglog_begin (self, 0, err);
 }
 
+/* A sync of an earlier life may have failed: what it did not make durable is then in memory, held
+ * as clean, and the next sync has to write it again. Of a log that is behind by more nothing was
+ * promised (durability was not fsync). */
+static void
+distrust (mr_seglog_t *self, uint64_t synced, uint64_t end)
+{
+    size_t i = mr_seglog_list_at (&self->segments, synced);
+    if (synced < end && end - synced <= DISTRUSTED_BYTES) {
+        self->sync_again = self->segments.starts[i < self->segments.count ? i : 0];
+    }
+}
+
 static mr_status_t
 recover_segments (mr_seglog_t *self, mr_error_t *err)
 {
@@ -316,6 +330,7 @@ recover_segments (mr_seglog_t *self, mr_error_t *err)
             self->born = end;
             uint64_t synced = ours ? mr_seglog_synced (self) : 0;
             mr_seglog_head_publish (self, end, synced < end ? synced : end);
+            distrust (self, synced, end);
             return MR_OK;
         }
     }

@@ -42,7 +42,7 @@ sync_segment (mr_seglog_t *self, size_t i, uint64_t end)
     const mr_file_ops_t *ops = self->ops;
     uint64_t start = self->segments.starts[i];
     bool last = i + 1 == self->segments.count;
-    bool own = last && self->fd >= 0 && self->start == start;
+    bool own = last && self->fd >= 0 && self->start == start && !self->options.read_only;
     int fd = own ? self->fd : mr_seglog_open_segment (ops, self->dir, start, O_RDWR);
     if (fd < 0) {
         return -1;

@@ -1,9 +1,9 @@
-/* The file sink. `end` is where what is due next belongs; `tail` bytes stand behind it that an
- * earlier life may have written before it could commit: due rows are compared with them first. */
+/* The file sink: opening, writing, syncing. What a life before may have left is in sink_tail.c. */
 #include "common/base/crashpoint.h"
 #include "common/base/dirs.h"
 #include "common/base/log.h"
 #include "stages/exporter/sink.h"
+#include "stages/exporter/sink_file_private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,19 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { PIECE = 64 << 10 };
-
-typedef struct sink_file {
-    int fd; /* -1: closed */
-    uint64_t device;
-    uint64_t inode;
-    uint64_t end;
-    uint64_t tail;
-    bool away;         /* the open file is not the one at the path: finish it, then move on */
-    bool foreign_said; /* that somebody else writes in the file */
-    char path[PATH_MAX];
-} sink_file_t;
 
 /* ---- opening ---- */
 
@@ -67,27 +54,20 @@ make_parents (const sink_file_t *self, mr_error_t *err)
     return mr_dirs_make (directory, 0750, err);
 }
 
-static mr_status_t
-failed (const sink_file_t *self, const char *what, mr_error_t *err)
-{
-    (void)mr_error_errno (err, "cannot %s %s", what, self->path);
-    return MR_AGAIN;
-}
-
 /* A line that somebody left open would become one with our first row. */
 static mr_status_t
 end_line (sink_file_t *self, mr_error_t *err)
 {
     char last = '\n';
     if (self->end > 0 && pread (self->fd, &last, 1, (off_t)self->end - 1) != 1) {
-        return failed (self, "read", err);
+        return mr_sink_file_failed (self, "read", err);
     }
     if (last == '\n') {
         return MR_OK;
     }
     mr_log_warn ("%s ended in the middle of a line; a new one is begun", self->path);
     if (write (self->fd, "\n", 1) != 1) {
-        return failed (self, "write", err);
+        return mr_sink_file_failed (self, "write", err);
     }
     self->end++;
     return MR_OK;
@@ -163,7 +143,7 @@ open_file (void *arg, const mr_cursor_state_t *committed, bool same_boot, mr_err
     struct stat st;
     int fd = open_at (self->path, O_CREAT, &st);
     if (fd < 0) {
-        return failed (self, "open", err);
+        return mr_sink_file_failed (self, "open", err);
     }
     bool known = committed->inode != 0;
     bool same = known && st.st_ino == committed->inode && st.st_dev == committed->device;
@@ -179,6 +159,7 @@ open_file (void *arg, const mr_cursor_state_t *committed, bool same_boot, mr_err
         }
     }
     self->fd = fd;
+    self->named = false;
     self->device = st.st_dev;
     self->inode = st.st_ino;
     mr_status_t status = same || self->away ? go_on (self, committed, same_boot, &st, err)
@@ -187,125 +168,6 @@ open_file (void *arg, const mr_cursor_state_t *committed, bool same_boot, mr_err
         close_file (self);
     }
     return status;
-}
-
-/* ---- what stands behind the committed length ---- */
-
-static int
-write_all (int fd, const char *data, size_t bytes)
-{
-    for (size_t done = 0; done < bytes;) {
-        ssize_t wrote = write (fd, data + done, bytes - done);
-        if (wrote < 0 && errno != EINTR) {
-            return -1;
-        }
-        done += wrote > 0 ? (size_t)wrote : 0;
-    }
-    return 0;
-}
-
-/* Append the file's bytes from `from` on to another file. 0, or -1 and errno. */
-static int
-copy_tail (int fd, uint64_t from, int to)
-{
-    char piece[PIECE];
-    for (;;) {
-        ssize_t got = pread (fd, piece, sizeof piece, (off_t)from);
-        if (got == 0) {
-            return fsync (to);
-        }
-        if (got < 0 || write_all (to, piece, (size_t)got) != 0) {
-            return -1;
-        }
-        from += (uint64_t)got;
-    }
-}
-
-/* Move everything from self->end on to PATH.torn: it is not what is due. */
-static mr_status_t
-set_aside (sink_file_t *self, mr_error_t *err)
-{
-    char torn[PATH_MAX + 8];
-    snprintf (torn, sizeof torn, "%s.torn", self->path);
-    int to = open (torn, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    int result = to < 0 ? -1 : copy_tail (self->fd, self->end, to);
-    int error = errno;
-    if (to >= 0) {
-        close (to);
-    }
-    errno = error;
-    if (result != 0) {
-        return failed (self, "set aside the end of", err);
-    }
-    MR_CRASH_POINT ("sink.torn.copied");
-    if (ftruncate (self->fd, (off_t)self->end) != 0) {
-        return failed (self, "cut the end of", err);
-    }
-    MR_CRASH_POINT ("sink.torn.cut");
-    mr_log_warn ("%s: %" PRIu64 " bytes at its end are not what is due there; moved to %s",
-                 self->path, self->tail, torn);
-    self->tail = 0;
-    return MR_OK;
-}
-
-/* How many of these bytes, from the first on, the file has at self->end. */
-static mr_status_t
-compare (sink_file_t *self, const char *data, size_t bytes, size_t *ret_same, mr_error_t *err)
-{
-    char piece[PIECE];
-    size_t same = 0;
-    while (same < bytes) {
-        size_t want = bytes - same < sizeof piece ? bytes - same : sizeof piece;
-        ssize_t got = pread (self->fd, piece, want, (off_t)(self->end + same));
-        if (got <= 0) {
-            return failed (self, "read", err);
-        }
-        size_t i = 0;
-        while (i < (size_t)got && piece[i] == data[same + i]) {
-            i++;
-        }
-        same += i;
-        if (i < (size_t)got) {
-            break;
-        }
-    }
-    *ret_same = same;
-    return MR_OK;
-}
-
-static size_t
-whole_lines (const char *data, size_t bytes)
-{
-    const char *last = bytes > 0 ? memrchr (data, '\n', bytes) : NULL;
-    return last == NULL ? 0 : (size_t)(last - data) + 1;
-}
-
-/* Go over what is due and in the file already.
- *   ret_done  bytes of it that need not be written */
-static mr_status_t
-match_tail (sink_file_t *self, const struct iovec *iov, int count, size_t *ret_done,
-            mr_error_t *err)
-{
-    *ret_done = 0;
-    for (int i = 0; i < count && self->tail > 0; i++) {
-        size_t bytes = iov[i].iov_len < self->tail ? iov[i].iov_len : (size_t)self->tail;
-        size_t same = 0;
-        mr_status_t status = compare (self, iov[i].iov_base, bytes, &same, err);
-        if (status != MR_OK) {
-            return status;
-        }
-        bool differs = same < bytes;
-        if (differs) {
-            same = whole_lines (iov[i].iov_base, same);
-        }
-        self->end += same;
-        self->tail -= same;
-        *ret_done += same;
-        if (differs) {
-            return set_aside (self, err);
-        }
-    }
-    return MR_OK;
 }
 
 /* ---- writing ---- */
@@ -329,10 +191,14 @@ static void
 cut_back (const sink_file_t *self, uint64_t begin)
 {
     struct stat st;
-    if (self->end > begin && fstat (self->fd, &st) == 0 && (uint64_t)st.st_size == self->end &&
-        ftruncate (self->fd, (off_t)begin) != 0) {
-        mr_log_error ("%s ends in a torn line for now: %s", self->path, strerror (errno));
+    if (self->end == begin || fstat (self->fd, &st) != 0 || (uint64_t)st.st_size != self->end) {
+        return;
     }
+    if (ftruncate (self->fd, (off_t)begin) != 0) {
+        mr_log_error ("%s ends in a torn line for now: %s", self->path, strerror (errno));
+        return;
+    }
+    MR_CRASH_POINT ("sink.write.undone");
 }
 
 static mr_status_t
@@ -340,7 +206,7 @@ write_rows (void *arg, const struct iovec *iov, int count, mr_error_t *err)
 {
     sink_file_t *self = arg;
     size_t skip = 0;
-    mr_status_t status = match_tail (self, iov, count, &skip, err);
+    mr_status_t status = mr_sink_file_match (self, iov, count, &skip, err);
     if (status != MR_OK) {
         return status;
     }
@@ -355,7 +221,7 @@ write_rows (void *arg, const struct iovec *iov, int count, mr_error_t *err)
     }
     uint64_t begin = self->end;
     if (MR_CRASH_HIT ("sink.write.half") && used > 0) {
-        (void)write_all (self->fd, rest[0].iov_base, rest[0].iov_len / 2);
+        (void)mr_sink_file_write_all (self->fd, rest[0].iov_base, rest[0].iov_len / 2);
         mr_crash_now ();
     }
     for (int i = 0; i < used;) {
@@ -364,7 +230,7 @@ write_rows (void *arg, const struct iovec *iov, int count, mr_error_t *err)
             continue;
         }
         if (wrote <= 0) {
-            mr_status_t failure = failed (self, "write", err);
+            mr_status_t failure = mr_sink_file_failed (self, "write", err);
             cut_back (self, begin);
             return failure;
         }
@@ -385,14 +251,37 @@ static mr_status_t
 settle (void *arg, mr_error_t *err)
 {
     sink_file_t *self = arg;
-    return self->tail > 0 ? set_aside (self, err) : MR_OK;
+    return self->tail > 0 ? mr_sink_file_set_aside (self, err) : MR_OK;
+}
+
+/* The directory that holds the file: a file without a name is none after a power loss. */
+static int
+sync_name (sink_file_t *self)
+{
+    char directory[PATH_MAX];
+    snprintf (directory, sizeof directory, "%s", self->path);
+    char *slash = strrchr (directory, '/');
+    snprintf (slash == NULL ? directory : slash + 1, 2, "%s", slash == NULL ? "." : "");
+    int fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = fd < 0 ? -1 : fsync (fd);
+    int error = errno;
+    if (fd >= 0) {
+        close (fd);
+    }
+    errno = error;
+    return result == 0 || error == EINVAL ? 0 : -1; /* EINVAL: there they need none */
 }
 
 static mr_status_t
 sync_file (void *arg, mr_error_t *err)
 {
     sink_file_t *self = arg;
-    return fdatasync (self->fd) == 0 ? MR_OK : failed (self, "sync", err);
+    if (fdatasync (self->fd) != 0 || (!self->named && sync_name (self) != 0)) {
+        return mr_sink_file_failed (self, "sync", err);
+    }
+    self->named = true;
+    MR_CRASH_POINT ("sink.sync.done");
+    return MR_OK;
 }
 
 static void

@@ -82,11 +82,14 @@ run (void *arg)
             uint64_t one = 1;
             (void)!write (self->event_fd, &one, sizeof one);
             note (self, "");
+            if (failing) {
+                mr_log_info ("the journal's disk works again");
+            }
             failing = false;
             continue;
         }
         if (!failing) {
-            mr_log_error ("%s; producers wait until the disk answers", err.text);
+            mr_log_error ("journal full, producers wait: %s", err.text);
         }
         note (self, err.text);
         failing = true;

@@ -243,6 +243,38 @@ START_TEST (test_a_failed_sync_is_made_good_by_the_next)
 }
 END_TEST
 
+START_TEST (test_a_failed_sync_is_made_good_by_the_next_life)
+{
+    for (uint64_t nth = 1; nth < 60; nth++) {
+        history_t history;
+        history_init (&history, nth);
+        history.log = mr_kit_open (&history.options);
+        for (uint64_t i = 1; i <= 20; i++) {
+            history.place[i] = mr_kit_append (history.log, i, 700);
+            history.fate[i] = WRITTEN;
+            history.next = i + 1;
+            if (i == 5) {
+                ck_assert_int_eq (mr_seglog_sync (history.log, NULL), MR_OK);
+            }
+        }
+        mr_simfs_fail_at (history.fs, nth, EIO, 1);
+        (void)!mr_seglog_sync (history.log, NULL);
+        mr_simfs_fail_at (history.fs, 0, 0, 0);
+        mr_seglog_close (&history.log);
+        mr_simfs_kill (history.fs); /* the next life knows of no failure */
+        history.log = mr_kit_open (&history.options);
+        ck_assert_int_eq (mr_seglog_sync (history.log, NULL), MR_OK);
+        mr_seglog_close (&history.log);
+        mr_simfs_power_loss (history.fs);
+        history.log = mr_kit_open (&history.options);
+        history.synced = mr_seglog_end (history.log);
+        compare (&history, true);
+        ck_assert_uint_eq (reading.count, 20);
+        history_release (&history);
+    }
+}
+END_TEST
+
 START_TEST (test_a_full_disk_pauses_the_log_and_it_goes_on_when_there_is_space)
 {
     history_t history;
@@ -350,6 +382,7 @@ main (void)
         test_any_call_may_fail_thrice_with_an_io_error,
         test_any_call_may_fail_on_a_disk_turned_read_only,
         test_a_failed_sync_is_made_good_by_the_next,
+        test_a_failed_sync_is_made_good_by_the_next_life,
         test_a_full_disk_pauses_the_log_and_it_goes_on_when_there_is_space,
         test_what_was_reserved_is_there_when_the_disk_is_full,
         test_a_full_disk_still_has_the_recycled_files,
