@@ -1,5 +1,6 @@
 #include "launcher/child.h"
 
+#include "common/base/file_ops.h"
 #include "common/runtime/worker.h"
 
 #include <errno.h>
@@ -69,6 +70,9 @@ open_stderr (const char *path)
 {
     int fd = open (path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     struct stat status;
+    if (fd < 0 && mr_file_may_pass (errno)) {
+        return open ("/dev/null", O_WRONLY | O_CLOEXEC); /* it shall run all the same */
+    }
     if (fd >= 0 && fstat (fd, &status) == 0 && status.st_size > MR_CHILD_STDERR_MAX_BYTES) {
         (void)!ftruncate (fd, 0);
     }
@@ -189,12 +193,13 @@ mr_child_signal (const mr_child_t *self, const char *run_dir, const char *name, 
 mr_status_t
 mr_child_take_ready (mr_child_t *self)
 {
-    char bytes[64];
+    char bytes[MR_CHILD_WAITS_BYTES];
     ssize_t count = read (self->ready_fd, bytes, sizeof bytes);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
         return MR_AGAIN;
     }
     if (count > 0 && memchr (bytes, '\n', (size_t)count) == NULL) {
+        snprintf (self->waits, sizeof self->waits, "%.*s", (int)count, bytes);
         return MR_AGAIN;
     }
     close_if (&self->ready_fd);

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { MR_CHILD_READY_FD = 3, MR_CHILD_STDERR_MAX_BYTES = 1 << 20 };
+enum { MR_CHILD_READY_FD = 3, MR_CHILD_STDERR_MAX_BYTES = 1 << 20, MR_CHILD_WAITS_BYTES = 512 };
 
 typedef struct mr_child {
     pid_t pid;
@@ -21,11 +21,14 @@ typedef struct mr_child {
     int ready_fd;         /* its newline or end of file comes here; -1: not waited for */
     bool ours;            /* we are its parent */
     uint64_t incarnation; /* 0: not known yet (a child that has not taken its lock) */
+    char waits[MR_CHILD_WAITS_BYTES]; /* why it cannot start now, in its words; "": it has not said
+                                       */
 } mr_child_t;
 
 typedef struct mr_child_spec {
     char *const *argv;       /* argv[0] is the program's path; `--ready-fd 3` is among the others */
-    const char *stderr_path; /* appended to; a file over MR_CHILD_STDERR_MAX_BYTES starts anew */
+    const char *stderr_path; /* lost while the disk takes nothing; appended to; a file over
+                                MR_CHILD_STDERR_MAX_BYTES starts anew */
     bool inherit_stdout;
 } mr_child_spec_t;
 
@@ -44,8 +47,8 @@ MR_CHECK mr_status_t mr_child_adopt (const char *run_dir, const char *name, mr_c
 MR_CHECK mr_status_t mr_child_signal (const mr_child_t *self, const char *run_dir, const char *name,
                                       int signal, mr_error_t *err);
 
-/* Take what is in ready_fd. MR_OK: it is ready, ready_fd is closed; MR_AGAIN: not yet; MR_CLOSED:
- * end of file without a newline, ready_fd is closed. */
+/* Take what is in ready_fd. MR_OK: it is ready, ready_fd is closed; MR_AGAIN: not yet, or it has
+ * said what it waits for; MR_CLOSED: end of file without a newline, ready_fd is closed. */
 MR_CHECK mr_status_t mr_child_take_ready (mr_child_t *self);
 
 /* How it ended; call it when pidfd is readable. MR_AGAIN: it lives. Someone else's process: code -1

@@ -79,7 +79,8 @@ print_reasons (const json_t *workers)
         const char *state = json_string_value (json_object_get (worker, "state"));
         const char *reason = json_string_value (json_object_get (worker, "reason"));
         if (state != NULL && reason != NULL && reason[0] != '\0' &&
-            (strcmp (state, "given-up") == 0 || strcmp (state, "backing-off") == 0)) {
+            (strcmp (state, "given-up") == 0 || strcmp (state, "backing-off") == 0 ||
+             strcmp (state, "starting") == 0)) {
             printf ("%s: %s\n", json_string_value (json_object_get (worker, "name")), reason);
         }
     }

@@ -1,6 +1,7 @@
 #include "launcher/plan.h"
 
 #include "common/base/dirs.h"
+#include "common/base/file_ops.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,5 +101,6 @@ mr_status_t
 mr_plan_make_dirs (const mr_plan_t *plan, mr_error_t *err)
 {
     mr_status_t status = mr_dirs_make (plan->run_dir, 0700, err);
-    return status == MR_OK ? mr_dirs_make (plan->log_dir, 0750, err) : status;
+    status = status == MR_OK ? mr_dirs_make (plan->log_dir, 0750, err) : status;
+    return status != MR_OK && mr_file_error_may_pass (err) ? MR_SYSTEM : status;
 }

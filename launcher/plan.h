@@ -48,7 +48,7 @@ MR_CHECK mr_status_t mr_plan_same_file (const mr_plan_t *plan, const char *runs_
                                         const char *given, mr_error_t *err);
 
 /* Make run_dir (0700) and log_dir (0750) where they are missing. MR_CONFIG: cannot be made, or not
- * writable (err: which, and why). */
+ * writable (err: which, and why); MR_SYSTEM: not now, the disk refuses. */
 MR_CHECK mr_status_t mr_plan_make_dirs (const mr_plan_t *plan, mr_error_t *err);
 
 #endif

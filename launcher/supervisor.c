@@ -77,7 +77,8 @@ on_note (void *arg, const mr_unit_t *unit, const char *what, const char *text)
 {
     supervisor_t *self = arg;
     const char *worker = unit != NULL ? unit->name : "";
-    bool bad = strcmp (what, "died") == 0 || strcmp (what, "killed") == 0;
+    bool bad =
+        strcmp (what, "died") == 0 || strcmp (what, "killed") == 0 || strcmp (what, "waits") == 0;
     mr_log (strcmp (what, "given_up") == 0 ? MR_LOG_ERROR
             : bad                          ? MR_LOG_WARN
                                            : MR_LOG_INFO,

@@ -91,6 +91,10 @@ find_reason (mr_unit_t *self)
 {
     char path[PATH_BYTES];
     char line[MR_UNIT_REASON_BYTES - 80] = "";
+    if (self->policy.waits) { /* its files may be where no more goes */
+        snprintf (self->reason, sizeof self->reason, "cannot start yet: %s", self->child.waits);
+        return;
+    }
     file_path (self, "stderr", path);
     bool said = mr_textfile_last_words (path, self->stderr_at, line, sizeof line);
     if (!said) {
@@ -110,15 +114,30 @@ find_reason (mr_unit_t *self)
     snprintf (self->reason, sizeof self->reason, "%s%s%s", how, said ? ": " : "", line);
 }
 
+/* Once for as long as it is the same. */
+static void
+tell_waiting (mr_unit_t *self)
+{
+    if (strcmp (self->told, self->reason) != 0) {
+        snprintf (self->told, sizeof self->told, "%s", self->reason);
+        note (self, "waits", "%s %s; it tries again until it can", self->name, self->reason);
+    }
+}
+
 static void
 tell_end (mr_unit_t *self, bool draining, bool late)
 {
+    bool waits = self->policy.waits;
     switch (self->policy.state) {
     case MR_POLICY_GIVEN_UP:
         note (self, "given_up", "%s is given up: %s; `millrace restart %s` tries again", self->name,
               self->reason, self->name);
         break;
     case MR_POLICY_BACKING_OFF:
+        if (waits) {
+            tell_waiting (self);
+            break;
+        }
         note (self, "died", "%s died: %s; it starts again", self->name, self->reason);
         break;
     case MR_POLICY_STOPPED:
@@ -158,6 +177,7 @@ become_ready (mr_unit_t *self)
     if (mr_worker_read (self->env->plan->run_dir, self->name, &info, NULL) == MR_OK) {
         self->child.incarnation = info.incarnation;
     }
+    self->told[0] = '\0';
     mr_unit_event (self, NULL, MR_POLICY_READY);
     if (self->policy.state == MR_POLICY_RUNNING) {
         note (self, "running", "%s runs, pid %d", self->name, (int)self->child.pid);
@@ -198,11 +218,14 @@ on_exit_watch (void *arg, short revents)
     self->last_code = code;
     self->last_signal = signal;
     note_work (self);
-    forget_process (self); /* its lock file stays: its successor, and ingest, read its traces */
+    if (self->child.waits[0] != '\0') {
+        mr_unit_event (self, NULL, MR_POLICY_WAITS);
+    }
     self->reason[0] = '\0';
     if (!draining || late) {
         find_reason (self);
     }
+    forget_process (self); /* its lock file stays: its successor, and ingest, read its traces */
     mr_policy_action_t action = mr_policy_exited (&self->policy, &self->env->plan->limits, code,
                                                   signal, mr_clock_mono_ns ());
     tell_end (self, draining, late);

@@ -18,7 +18,7 @@ enum { MR_UNIT_MONITOR_RANK = -1, MR_UNIT_REASON_BYTES = 600 };
 typedef struct mr_unit mr_unit_t;
 
 /* What happened to a worker: `what` is one word (started, running, adopted, draining, stopped,
- * killed, died, given_up), `text` a sentence for people. Both borrowed. */
+ * killed, died, waits, given_up), `text` a sentence for people. Both borrowed. */
 typedef void mr_unit_note_fn (void *arg, const mr_unit_t *unit, const char *what, const char *text);
 
 /* What all units share; outlives them. */
@@ -50,6 +50,7 @@ struct mr_unit {
     bool late;      /* the present process was killed by us for being late */
     mr_watchdog_t watchdog;
     char reason[MR_UNIT_REASON_BYTES]; /* why the last process ended; "" */
+    char told[MR_UNIT_REASON_BYTES];   /* why it cannot start, as noted; "" since it was ready */
 };
 
 /* slot -1: a worker without slots. MR_SYSTEM: out of memory. */

@@ -370,31 +370,13 @@ tell_ready (monitor_t *self)
 }
 
 static int
-exit_code (mr_status_t status)
-{
-    switch (status) {
-    case MR_OK:
-        return MR_EXIT_OK;
-    case MR_AGAIN:
-        return MR_EXIT_TEMPORARY;
-    case MR_CONFIG:
-        return MR_EXIT_CONFIG;
-    case MR_CLOSED:
-    case MR_INVALID:
-    case MR_SYSTEM:
-        return MR_EXIT_FAILED;
-    }
-    MR_ASSERT (!"status");
-}
-
-static int
 run (monitor_t *self)
 {
     mr_error_t err = {{0}};
     mr_status_t status = start (self, &err);
     if (status != MR_OK) {
         mr_log_error ("%s", err.text);
-        return exit_code (status);
+        return mr_process_failed (status, &err, self->args.ready_fd);
     }
     tell_ready (self);
     if (mr_loop_run (self->loop) != MR_OK) {
@@ -457,7 +439,7 @@ mr_monitor_main (int argc, char **argv)
     mr_status_t status = mr_config_load (self.args.config_path, NULL, &self.config, &err);
     if (status != MR_OK) {
         fprintf (stderr, "%s\n", err.text);
-        return exit_code (status);
+        return mr_process_failed (status, &err, self.args.ready_fd);
     }
     code = run (&self);
     stop (&self);

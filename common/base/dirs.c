@@ -115,6 +115,13 @@ mr_dirs_make (const char *path, mode_t mode, mr_error_t *err)
     return fail (err, "write in", part);
 }
 
+/* No fault of the directory: there may be room when it is needed. */
+static bool
+is_full (int error)
+{
+    return error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE;
+}
+
 /* Make a file in a directory and take it away. Returns 0, or -1 and errno. */
 static int
 try_file (const char *directory)
@@ -123,8 +130,7 @@ try_file (const char *directory)
     snprintf (file, sizeof file, "%s/.millrace-check.%d", directory, (int)getpid ());
     int fd = open (file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        bool full = errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE;
-        return full ? 0 : -1;
+        return is_full (errno) ? 0 : -1;
     }
     (void)!unlink (file);
     close (fd);
@@ -146,7 +152,7 @@ mr_dirs_probe (const char *path, mode_t mode, bool leave_nothing, mr_error_t *er
         }
     }
     if (status != MR_OK) {
-        return status;
+        return is_full (errno) ? MR_OK : status;
     }
     int error = errno;
     if (leave_nothing) {

@@ -1,12 +1,15 @@
 #include "common/runtime/process.h"
 
+#include "common/base/file_ops.h"
 #include "common/base/log.h"
 
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 enum { DESCRIPTORS = 65536 };
 
@@ -51,4 +54,18 @@ mr_process_log (const mr_config_t *config, const char *who, bool quiet, mr_error
     char path[PATH_MAX];
     snprintf (path, sizeof path, "%s/%s.log", mr_config_text (pipeline, "log_dir"), who);
     return mr_log_open (path, err);
+}
+
+int
+mr_process_failed (mr_status_t status, const mr_error_t *err, int ready_fd)
+{
+    if (mr_file_error_may_pass (err)) {
+        if (ready_fd >= 0) {
+            (void)!write (ready_fd, err->text, strlen (err->text));
+        }
+        return MR_EXIT_TEMPORARY;
+    }
+    return status == MR_CONFIG  ? MR_EXIT_CONFIG
+           : status == MR_AGAIN ? MR_EXIT_TEMPORARY
+                                : MR_EXIT_FAILED;
 }

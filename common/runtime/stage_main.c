@@ -409,9 +409,7 @@ run (mr_stage_t *self, const mr_program_args_t *args, mr_error_t *err)
     }
     if (status != MR_OK) {
         mr_log_error ("%s", err->text);
-        return status == MR_CONFIG  ? MR_EXIT_CONFIG
-               : status == MR_AGAIN ? MR_EXIT_TEMPORARY
-                                    : MR_EXIT_FAILED;
+        return mr_process_failed (status, err, args->ready_fd);
     }
     tell_ready (self, args->ready_fd);
     if (mr_loop_run (self->loop) != MR_OK) {

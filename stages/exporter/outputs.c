@@ -1,6 +1,7 @@
 #include "stages/exporter/outputs.h"
 
 #include "common/base/dirs.h"
+#include "common/base/file_ops.h"
 #include "common/base/hash.h"
 #include "common/delivery/cursor.h"
 #include "common/delivery/sinkpath.h"
@@ -68,7 +69,8 @@ mr_outputs_check (mr_config_t *config, bool dry, mr_error_t *err)
         const char *path = mr_config_text (section, "path");
         bool tried = path != NULL && is_file (section) && mr_config_sound (section, "path") &&
                      !has_worked (config, section);
-        if (tried && mr_sink_path_check (path, dry, &why) != MR_OK) {
+        if (tried && mr_sink_path_check (path, dry, &why) != MR_OK &&
+            (dry || !mr_file_error_may_pass (&why))) {
             mr_config_reject_key (config, section, "path", "%s", why.text);
         }
     }
