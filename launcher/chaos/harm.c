@@ -21,6 +21,7 @@ enum {
     STOP_MAX_MS = 400,
     FULL_MIN_MS = 500,
     FULL_MAX_MS = 2000,
+    FULL_AT = 4, /* the deed that is a full disk in any case, where it can be */
     AGAIN_MS = 50,
     SETTLE_MS = 180000, /* the chain up again, or down */
     ROUNDS = 100
@@ -34,6 +35,7 @@ struct mr_harm {
     mr_errands_t errands;
     mr_harm_counts_t counts;
     int64_t full_until_ns; /* 0: the disk has room */
+    unsigned deeds;        /* so far */
     bool ingest_gone;      /* a worker of it may be scaled away */
 };
 
@@ -304,7 +306,11 @@ mr_harm_one (mr_harm_t *self, mr_error_t *err)
             weights[i] = 0;
         }
     }
-    if (!deeds[mr_dice_choose (&self->dice, weights, DEEDS)].deed (self, err)) {
+    deed_fn *deed = deeds[mr_dice_choose (&self->dice, weights, DEEDS)].deed;
+    if (++self->deeds == FULL_AT && weights[DEEDS - 1] > 0) {
+        deed = do_disk_full; /* however short the run is, whatever the dice say */
+    }
+    if (!deed (self, err)) {
         return MR_SYSTEM;
     }
     bool on;
