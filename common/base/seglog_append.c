@@ -35,6 +35,7 @@ mr_seglog_mend (mr_seglog_t *self, mr_error_t *err)
         return MR_SYSTEM;
     }
     self->doubt = false;
+    MR_CRASH_POINT ("seglog.mend.done");
     return MR_OK;
 }
 

@@ -19,6 +19,7 @@ drop_stock (mr_seglog_t *self, mr_error_t *err)
         if (self->ops->unlink (self->ops->context, self->dir, name) != 0) {
             status = mr_seglog_failed (self, "cannot remove a .free file", err);
         }
+        MR_CRASH_POINT ("seglog.stock.dropped");
     }
     mr_seglog_list_release (&stock);
     return status;

@@ -1,5 +1,6 @@
 /* The published positions: a small file that writer and readers map. It is a hint: a log without it
  * is read by its checksums. */
+#include "common/base/crashpoint.h"
 #include "common/base/seglog_private.h"
 
 #include <errno.h>
@@ -100,6 +101,7 @@ mr_seglog_head_publish (mr_seglog_t *self, uint64_t end, uint64_t synced)
         head->boot[0] = self->boot[0];
         head->boot[1] = self->boot[1];
     }
+    MR_CRASH_POINT ("seglog.head.begin");
     atomic_store (&head->first, self->segments.count > 0 ? self->segments.starts[0] : 0);
     atomic_store (&head->synced, synced);
     atomic_store (&head->end, end);

@@ -1,6 +1,7 @@
 #include "common/delivery/ceiling.h"
 
 #include "common/base/bootid.h"
+#include "common/base/crashpoint.h"
 #include "common/base/hash.h"
 
 #include <errno.h>
@@ -100,8 +101,11 @@ write_durably (const char *path, const layout_t *layout)
     if (fd < 0) {
         return -1;
     }
+    errno = ENOSPC; /* which a short write does not say */
     int failed = write (fd, layout, sizeof *layout) != (ssize_t)sizeof *layout || fsync (fd) != 0;
+    int error = errno;
     close (fd);
+    errno = error;
     return failed ? -1 : 0;
 }
 
@@ -110,9 +114,11 @@ sync_directory (const char *dir)
 {
     int fd = open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int failed = fd < 0 || fsync (fd) != 0;
+    int error = errno;
     if (fd >= 0) {
         close (fd);
     }
+    errno = error;
     return failed ? -1 : 0;
 }
 
@@ -123,11 +129,19 @@ replace (const char *dir, const layout_t *layout, mr_error_t *err)
     char made[PATH_MAX + 16];
     snprintf (path, sizeof path, "%s/ceiling", dir);
     snprintf (made, sizeof made, "%s/ceiling.new", dir);
-    if (write_durably (made, layout) != 0 || rename (made, path) != 0 ||
-        sync_directory (dir) != 0) {
+    bool named = false;
+    if (write_durably (made, layout) == 0) {
+        MR_CRASH_POINT ("ceiling.replace.written");
+        named = rename (made, path) == 0;
+    }
+    if (named) {
+        MR_CRASH_POINT ("ceiling.replace.named");
+    }
+    if (!named || sync_directory (dir) != 0) {
         (void)mr_error_errno (err, "cannot write %s", path);
         return MR_AGAIN;
     }
+    MR_CRASH_POINT ("ceiling.replace.durable");
     return MR_OK;
 }
 

@@ -144,6 +144,7 @@ map_file (const char *path, layout_t **ret_map, mr_error_t *err)
     int error = errno;
     close (fd);
     errno = error;
+    MR_CRASH_POINT ("cursor.open.mapped");
     if (map == MAP_FAILED) {
         return mr_error_errno (err, "cannot map the cursor %s", path);
     }

@@ -1,5 +1,6 @@
 #include "common/delivery/rebuild.h"
 
+#include "common/base/crashpoint.h"
 #include "common/base/seglog_walk.h"
 #include "common/base/slots.h"
 #include "common/delivery/filelock.h"
@@ -175,9 +176,11 @@ make_anew (mr_rebuild_t *rebuild, mr_window_t **ret_window, mr_error_t *err)
     }
     mr_window_t *window = NULL;
     if (status == MR_OK) {
+        MR_CRASH_POINT ("rebuild.spools.read");
         status = mr_window_prepare (rebuild->path, info->id, info->watermark, &window, err);
     }
     if (status == MR_OK) {
+        MR_CRASH_POINT ("rebuild.window.made");
         status = fill (rebuild, search, window);
     }
     if (status == MR_OK) {

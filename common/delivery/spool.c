@@ -204,11 +204,13 @@ settle_word (void *arg, uint64_t seq)
         const uint64_t *words = settling->last[i].words;
         if (words[MR_SPOOL_WORD_JOURNAL] == journal && words[MR_SPOOL_WORD_SEQ] == seq) {
             mr_window_done (settling->window, seq, settling->slot);
+            MR_CRASH_POINT ("spool.settle.done");
             return;
         }
     }
     MR_CRASH_POINT ("spool.settle.release");
     mr_window_release (settling->window, seq, settling->slot);
+    MR_CRASH_POINT ("spool.settle.released");
     settling->freed++;
 }
 
@@ -279,6 +281,7 @@ resolve_held (mr_spool_t *self, bool *ret_released, mr_error_t *err)
     mr_status_t status = mr_seglog_mend (self->log, err);
     if (status == MR_OK) {
         mr_window_release (self->held.window, self->held.seq, self->slot);
+        MR_CRASH_POINT ("spool.held.released");
         self->held.window = NULL;
         *ret_released = true;
     }
@@ -395,7 +398,11 @@ mr_spool_append_metrics (mr_spool_t *self, const mr_spool_metrics_t *metrics, mr
         .iov_count = 1,
     };
     uint64_t position;
-    return mr_seglog_append (self->log, &entry, &position, err);
+    mr_status_t status = mr_seglog_append (self->log, &entry, &position, err);
+    if (status == MR_OK) {
+        MR_CRASH_POINT ("spool.metrics.appended");
+    }
+    return status;
 }
 
 mr_seglog_t *

@@ -185,7 +185,11 @@ mr_window_install (mr_window_t *self, mr_error_t *err)
     char made[PATH_MAX + 8];
     snprintf (made, sizeof made, "%s.new", self->path);
     MR_CRASH_POINT ("window.install.written");
-    return rename (made, self->path) == 0 ? MR_OK : mr_error_errno (err, "cannot rename %s", made);
+    if (rename (made, self->path) != 0) {
+        return mr_error_errno (err, "cannot rename %s", made);
+    }
+    MR_CRASH_POINT ("window.install.named");
+    return MR_OK;
 }
 
 void
@@ -215,6 +219,7 @@ void
 mr_window_note_watermark (mr_window_t *self, uint64_t seq)
 {
     atomic_store (&self->map->head.header.watermark, seq);
+    MR_CRASH_POINT ("window.watermark.noted");
 }
 
 uint64_t

@@ -1,6 +1,7 @@
 #include "stages/exporter/metric_output.h"
 
 #include "common/base/clock.h"
+#include "common/base/crashpoint.h"
 #include "common/base/log.h"
 #include "common/base/seglog_reader.h"
 #include "common/runtime/metric_rules.h"
@@ -77,6 +78,7 @@ set_aside (const mr_metric_output_t *self, const char *why)
     char aside[PATH_MAX + 16];
     snprintf (aside, sizeof aside, "%s.broken", self->path);
     if (rename (self->path, aside) == 0) {
+        MR_CRASH_POINT ("checkpoint.broken.aside");
         mr_log_error ("%s: %s; kept as %s, the totals start from 0", self->path, why, aside);
     } else {
         mr_log_error ("%s: %s; the totals start from 0", self->path, why);

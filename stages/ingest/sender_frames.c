@@ -72,6 +72,7 @@ mr_sender_lose (mr_sender_t *self, uint64_t seq)
         return; /* the claim stays; the next tick tries again */
     }
     mr_window_done (self->window, seq, OWN_SLOT);
+    MR_CRASH_POINT ("ingest.lose.done");
 }
 
 /* Nothing can give it back: counted and said, not tried for ever. */

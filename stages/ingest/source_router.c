@@ -1,5 +1,6 @@
 #include "stages/ingest/source.h"
 
+#include "common/base/crashpoint.h"
 #include "common/base/log.h"
 #include "common/runtime/sockets.h"
 #include "stages/ingest/message.h"
@@ -69,6 +70,7 @@ send_answer (router_t *self, const waiting_t *to, const mr_answer_t *answer)
         int last = i + 1 == count ? ZMQ_DONTWAIT : flags;
         (void)zmq_send (self->socket, frames[i].data, frames[i].bytes, last);
     }
+    MR_CRASH_POINT ("ingest.answer.sent");
 }
 
 static void

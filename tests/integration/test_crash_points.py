@@ -4,24 +4,33 @@ as by kill -9, its launcher starts it again, and exactly 400 come out once.
 Each point has a private chain; two run at a time. How a point is reached is a scenario below;
 a point without one is reached by the plain traffic, or stands in NOT_REACHED with the reason."""
 import concurrent.futures
+import errno
 import functools
 import glob
 import os
+import resource
 import signal
 import subprocess
 
 import pytest
-from deliverylib import STAGES, Delivery
+from baddisk import BadDisk
+from deliverylib import STAGES, Delivery, lines_in, outputs
 from harness import BIN, is_alive, wait_for
 
 RECORDS = 400
 PAD = 4000  # so that 400 records fill segments of 1 MiB
+METRICS = "[sink metrics]\ntype = file\npath = metrics.jsonl\ninput = metrics\ninterval = 200ms\n"
 
 NOT_REACHED = {
-    ("exporter", "window.install.written"): "linked with the window; only ingest makes windows",
-    ("exporter", "pump.drop.counted"): "on_full = drop_oldest loses what it says; unit tests",
-    ("ingest", "ingest.lose.claimed"): "durability = memory loses what it says: test_durability",
-    ("ingest", "journal.lose.written"): "durability = memory loses what it says: test_durability",
+    ("exporter", "pump.drop.counted"): "drop_oldest loses what it says: test_exporter_delivery",
+    **{("ingest", point): "durability = memory loses what it says: test_durability"
+       for point in ("ingest.lose.claimed", "journal.lose.written", "ingest.lose.done")},
+    **{("exporter", f"window.{step}"): "linked with the window; only ingest makes windows"
+       for step in ("install.named", "install.written", "watermark.noted")},
+    **{("exporter", f"ceiling.replace.{step}"): "linked with the journal; only ingest has one"
+       for step in ("durable", "named", "written")},
+    **{("ingest", f"spool.{step}"): "linked with settling; only exporters have a spool"
+       for step in ("held.released", "metrics.appended")},
     **{("ingest", f"spool.accept.{step}"): "linked with settling; only exporters accept"
        for step in ("reserved", "claimed", "appended", "done")},
     **{("exporter", f"journal.{step}"): "linked with the spool; only ingest has a journal"
@@ -31,31 +40,26 @@ NOT_REACHED = {
 
 
 class Rig(Delivery):
-    """A chain each of whose stages has a file of its own by which it is armed."""
+    """A chain each of whose stages has a file of its own by which it is armed, and whose disk fails
+    when it is told to."""
 
     def __init__(self, ingest="", **options):
         super().__init__(ingest=f"segment_bytes = 1MiB\n{ingest}", **options)
-        os.mkdir(os.path.join(self.bin, "real"))
+        self.disk = BadDisk(self.folder)
         for stage in STAGES:
-            program = os.path.join(self.bin, f"millrace-{stage}")
-            real = os.path.join(self.bin, "real", f"millrace-{stage}")
-            os.rename(program, real)
-            with open(program, "w", encoding="utf-8") as out:
-                out.write(f"#!/bin/sh\nMILLRACE_CRASH_FILE={self._file(stage)}\n"
-                          f'export MILLRACE_CRASH_FILE\nexec {real} "$@"\n')
-            os.chmod(program, 0o755)
+            self.disk.put_under(self.bin, stage, MILLRACE_CRASH_FILE=self.armed_by(stage))
 
-    def _file(self, stage):
+    def armed_by(self, stage):
         return os.path.join(self.folder, f"armed.{stage}")
 
     def arm(self, stage, point):
-        with open(self._file(stage) + ".new", "w", encoding="utf-8") as out:
+        with open(self.armed_by(stage) + ".new", "w", encoding="utf-8") as out:
             out.write(point)
-        os.rename(self._file(stage) + ".new", self._file(stage))
+        os.rename(self.armed_by(stage) + ".new", self.armed_by(stage))
 
     def wait_died(self, stage):
         """It died there: whoever dies takes the file away."""
-        wait_for(lambda: not os.path.exists(self._file(stage)),
+        wait_for(lambda: not os.path.exists(self.armed_by(stage)),
                  lambda: f"{stage} does not pass there\n{self.complaints()}", 20)
 
     def hold(self, name):
@@ -92,31 +96,35 @@ def after(first):
     return scenario
 
 
-def settle_own(rig, producer, stage, point):
-    """The exporter dies with a claim, and its successor at giving it back."""
-    rig.hold("launcher")
-    rig.hold("exporter.0")
-    rig.more(producer, 100)
-    rig.hold("ingest.0")  # it would settle for the dead
-    rig.arm(stage, "spool.accept.claimed")
-    pid = rig.pids()["exporter.0"]
-    rig.let_go("exporter.0")
-    wait_for(lambda: not is_alive(pid), "it died with a claim", 20)
-    rig.arm(stage, point)
-    rig.let_go("launcher")
-    rig.wait_died(stage)
-    rig.let_go("ingest.0")
+def settle_own(first):
+    """The exporter dies with a claim, and its successor at settling it."""
+    def scenario(rig, producer, stage, point):
+        rig.hold("launcher")
+        rig.hold("exporter.0")
+        rig.more(producer, 100)
+        rig.hold("ingest.0")  # it would settle for the dead
+        rig.arm(stage, first)
+        pid = rig.pids()["exporter.0"]
+        rig.let_go("exporter.0")
+        wait_for(lambda: not is_alive(pid), "it died with a claim", 20)
+        rig.arm(stage, point)
+        rig.let_go("launcher")
+        rig.wait_died(stage)
+        rig.let_go("ingest.0")
+    return scenario
 
 
-def settle_for_the_dead(rig, producer, stage, point):
-    """The exporter dies with a claim and stays away; ingest dies at giving it back."""
-    rig.hold("launcher")
-    rig.more(producer, 40)
-    rig.arm(stage, point)
-    producer.allowed = 200
-    rig.die("exporter", "spool.accept.claimed")
-    rig.wait_died(stage)
-    rig.let_go("launcher")
+def settle_for_the_dead(first):
+    """The exporter dies with a claim and stays away; ingest dies at settling it."""
+    def scenario(rig, producer, stage, point):
+        rig.hold("launcher")
+        rig.more(producer, 40)
+        rig.arm(stage, point)
+        producer.allowed = 200
+        rig.die("exporter", first)
+        rig.wait_died(stage)
+        rig.let_go("launcher")
+    return scenario
 
 
 def rebuild(rig, producer, stage, point):
@@ -167,6 +175,39 @@ def ghost(rig, producer, stage, point):
     rig.let_go("launcher")
 
 
+def new_totals(rig, producer, stage, point):
+    """The file of totals is damaged: it is set aside."""
+    rig.more(producer, 40)
+    rig.hold("launcher")
+    pid = rig.pids()["exporter.0"]
+    rig.kill("exporter.0")
+    wait_for(lambda: not is_alive(pid), "the exporter is dead")
+    with open(os.path.join(rig.data_dir, "exporter.0.totals"), "wb") as totals:
+        totals.write(b"no totals")
+    rig.arm(stage, point)
+    rig.let_go("launcher")
+
+
+def refused(rig, producer, stage, point):
+    """What the disk refuses in the middle is taken back, and the process dies at that."""
+    rig.more(producer, 40)
+    rig.arm(stage, point)
+    rig.disk.fails("w", {"ingest": "ingest.0.journal", "exporter": "exporter.0.spool"}[stage],
+                   errno.EDQUOT)
+    producer.allowed = 200
+    rig.wait_died(stage)
+    rig.disk.works()
+
+
+def half_written(rig, producer, stage, point):
+    """The sink's file may grow by a part of the next row."""
+    rig.more(producer, 100)
+    wait_for(lambda: lines_in(outputs(rig.out)) == 100, "all that came is out")
+    rig.arm(stage, point)
+    most = os.path.getsize(rig.out) + PAD // 2  # more than other files of the exporter have
+    resource.prlimit(rig.pids()["exporter.0"], resource.RLIMIT_FSIZE, (most, -1))
+
+
 def torn(rig, producer, stage, point):
     """Somebody else's bytes stand behind the sink's own."""
     rig.more(producer, 40)
@@ -181,18 +222,38 @@ def torn(rig, producer, stage, point):
     rig.let_go("launcher")
 
 
+SETTLING = {"release": "spool.accept.claimed", "released": "spool.accept.claimed",
+            "done": "spool.accept.appended"}
 SCENARIOS = {
     "seglog.recover.cut": after("seglog.append.torn"),
     "seglog.recover.removed": ghost,
-    ("exporter", "spool.settle.release"): settle_own,
-    ("ingest", "spool.settle.release"): settle_for_the_dead,
+    ("exporter", "seglog.stock.dropped"): after("seglog.trim.disposed"),
+    ("ingest", "seglog.stock.dropped"): after("seglog.trim.disposed"),
+    "seglog.mend.done": refused,
+    "seglog.head.begin": plain,
+    **{("exporter", f"spool.settle.{step}"): settle_own(first) for step, first in SETTLING.items()},
+    **{("ingest", f"spool.settle.{step}"): settle_for_the_dead(first)
+       for step, first in SETTLING.items()},
+    "spool.held.released": refused,
+    "rebuild.spools.read": rebuild,
+    "rebuild.window.made": rebuild,
+    "window.install.named": rebuild,
     "window.install.written": rebuild,
+    "checkpoint.broken.aside": new_totals,
+    "sink.match.written": after("sink.write.done"),
+    "sink.write.undone": half_written,
     "journal.note.written": strike,
     "pump.reopen.begin": reopen,
     "sink.torn.copied": torn,
     "sink.torn.cut": torn,
 }
-FSYNC = ("journal.sync.done", "seglog.sync.data", "seglog.sync.dir", "seglog.sync.published")
+FSYNC = ("journal.sync.done", "seglog.sync.data", "seglog.sync.dir", "seglog.sync.published",
+         "sink.sync.done")
+# It is an append that fails, and not the beginning of another segment.
+ONE_SEGMENT = ("seglog.mend.done", "spool.held.released")
+# Passed by the first life alone: armed before the chain is up.
+FIRST = ("ceiling.replace.durable", "ceiling.replace.named", "ceiling.replace.written",
+         "cursor.open.mapped")
 
 
 def points():
@@ -209,16 +270,20 @@ TRIED = sorted(set(points()) - set(NOT_REACHED))
 
 def try_point(stage, point, fsync=False):
     scenario = SCENARIOS.get((stage, point), SCENARIOS.get(point, plain))
-    options = {"batch": 5 if "trim" in point else 50,
+    options = {"batch": 5 if "trim" in point or "stock" in point else 50,
                "ingest": "durability = fsync\n" if fsync or point in FSYNC else "",
-               "exporter": "spool_segment = 64KiB\n",
-               "processor": "debug_crash = n == 99\n" if scenario is strike else ""}
+               "exporter": "" if point in ONE_SEGMENT else "spool_segment = 64KiB\n",
+               "processor": "debug_crash = n == 99\n" if scenario is strike else "",
+               "extra": METRICS if point == "spool.metrics.appended" else ""}
     with Rig(**options) as rig:
+        if point in FIRST:
+            rig.arm(stage, point)
         rig.up()
         producer = rig.producer(size=20, pad=PAD, limit=RECORDS)
         producer.allowed = 100
         with producer:
-            scenario(rig, producer, stage, point)
+            if point not in FIRST:
+                scenario(rig, producer, stage, point)
             producer.finish()
             rig.wait_died(stage)
             assert producer.made == RECORDS

@@ -284,15 +284,24 @@ def test_a_full_spool_makes_producers_wait_for_the_sink(make):
         assert (found.lost(), found.doubled(), found.strangers) == ([], [], [])
 
 
-def test_a_sink_may_drop_the_oldest_and_says_how_many(make):
-    chain = make(exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n",
+@pytest.mark.parametrize("point", [None, "pump.drop.counted"])
+def test_a_sink_may_drop_the_oldest_and_says_how_many(make, tmp_path, point):
+    """If the exporter dies at it, too: what is dropped is counted once."""
+    armed = tmp_path / "armed"
+    chain = make({"MILLRACE_CRASH_FILE": str(armed)},
+                 exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n",
                  extra=SECOND + "on_full = drop_oldest\n")
     bus = chain.listen()
     folder = os.path.join(chain.folder, "second")
     with chain.producer(pad=3000) as producer:
         chain.more(producer, 50)
         obstruct(folder)
+        first = chain.pids()["exporter.0"]
+        if point:
+            armed.write_text(point)
         chain.more(producer, 2000)  # six times the limit: producers do not wait
+        if point:
+            wait_for(lambda: not is_alive(first), lambda: f"it dies\n{chain.complaints()}")
 
         def second(counters):
             return next(sink for sink in counters["sinks"] if sink["name"] == "second")

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -144,10 +145,25 @@ leave_empty_segment (const char *dir, uint64_t position)
     close (fd);
 }
 
+/* No file may be longer for a while: an append that fails is taken back. Returns whether it came to
+ * be all the same. */
+static bool
+append_to_a_full_disk (mr_seglog_t *log, uint64_t number)
+{
+    struct rlimit limit = {.rlim_cur = 2000, .rlim_max = RLIM_INFINITY};
+    ck_assert_int_eq (setrlimit (RLIMIT_FSIZE, &limit), 0);
+    uint64_t position = 0;
+    mr_status_t status = mr_kit_try (log, number, 900, &position);
+    limit.rlim_cur = RLIM_INFINITY;
+    ck_assert_int_eq (setrlimit (RLIMIT_FSIZE, &limit), 0);
+    return status == MR_OK;
+}
+
 static void
 live (const void *arg)
 {
     const life_t *life = arg;
+    signal (SIGXFSZ, SIG_IGN);
     mr_crash_arm (life->arm);
     int ledger = open (life->ledger, O_WRONLY | O_CREAT | O_APPEND, 0600);
     mr_seglog_options_t options = mr_kit_options (life->dir, NULL);
@@ -157,7 +173,10 @@ live (const void *arg)
         mr_seglog_frame_t last = {0};
         uint64_t number = mr_seglog_last (log, &last, 1) == 1 ? last.words[0] : 0;
         for (int i = 0; i < 40; i++) {
-            mr_kit_append (log, ++number, 900);
+            if (i % 10 != 5 || !append_to_a_full_disk (log, number + 1)) {
+                mr_kit_append (log, number + 1, 900);
+            }
+            number++;
             ck_assert_int_eq (write (ledger, "+", 1), 1);
             if (i % 10 == 9) {
                 tend (log, &last);
