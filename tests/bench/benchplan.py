@@ -170,7 +170,7 @@ def producers(options, tools, setup):
 
 
 def steps(options, tools, setup):
-    work = work_of(options).with_(records=options.records // 5)
+    work = work_of(options).with_(records=2 * options.records // 5)
     return [Run("steps", f"{count} steps", 1,
                 lambda count=count: benchhand.steps(tools.load, setup, work, count), count)
             for count in numbers(options.steps)]

@@ -96,7 +96,7 @@ AXES = {
     "cache": ("Page cache", "cold: all files are new, and (as root) the page cache was emptied; "
               "warm: journal and spool are on segments that are used again."),
     "producers": ("Producers", ""),
-    "steps": ("Steps", "A fifth of the records; the first 3 of them are the reference work."),
+    "steps": ("Steps", "Two fifths of the records; the first 3 of them are the reference work."),
     "batches": ("Batch size", "Records a batch at most ([ingest] batch_records)."),
 }
 
