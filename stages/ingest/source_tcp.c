@@ -11,7 +11,8 @@
 
 enum {
     MAX_CONNECTIONS = 1024,
-    FIRST_BYTES = 16 << 10, /* a connection's buffer grows from here to max_record and a bit */
+    FEWER_CONNECTIONS = 960, /* so few, and that there are too many is said again */
+    FIRST_BYTES = 16 << 10,  /* a connection's buffer grows from here to max_record and a bit */
     READS_A_TURN = 8,
 };
 
@@ -39,6 +40,7 @@ struct tcp {
     bool enabled;
     connection_t *connections[MAX_CONNECTIONS];
     int count;
+    bool full;        /* said */
     unsigned serving; /* whose turn it is to be served first */
 };
 
@@ -55,6 +57,7 @@ close_connection (connection_t *connection)
     }
     free (connection->buffer);
     free (connection);
+    self->full = self->full && self->count > FEWER_CONNECTIONS;
     if (self->fd >= 0 && self->enabled) {
         mr_loop_events (self->loop, self->loop_id, ZMQ_POLLIN);
     }
@@ -233,7 +236,11 @@ on_accept (void *arg, short revents)
         }
         add_connection (self, fd);
     }
-    mr_log_warn ("%d TCP connections, no more are accepted for now", MAX_CONNECTIONS);
+    if (!self->full) {
+        mr_log_warn ("%d TCP connections: who comes now waits, unread, until one of them ends",
+                     MAX_CONNECTIONS);
+    }
+    self->full = true;
     mr_loop_events (self->loop, self->loop_id, 0);
 }
 

@@ -1,5 +1,7 @@
 """What producers are told, and that what they send arrives: PUSH, DEALER, REQ, plain TCP."""
+import contextlib
 import os
+import resource
 import signal
 import socket
 import threading
@@ -245,6 +247,26 @@ def test_a_burst_over_tcp_is_taken_though_the_stream_stays_open(make):
             count += size
             chain.wait_lines(count)
     assert_exactly_once(chain.lines(), count)
+
+
+def test_one_tcp_connection_too_many_waits_until_another_ends(make):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    port = free_port()
+    chain = make(ingest=f"tcp = 127.0.0.1:{port}")
+    chain.start_all()
+    with contextlib.ExitStack() as stack:
+        streams = [stack.enter_context(Tcp(port)) for _ in range(1024)]
+        chain.wait_for(lambda: "1024 TCP connections: who comes now waits, unread, until one of "
+                       "them ends" in chain.complaints(), chain.complaints)
+        with Tcp(port) as waiting:
+            waiting.sendall(b'{"n":1}\n')
+            for n in (2, 3):  # the others are served
+                streams[n].sendall(b'{"n":%d}\n' % n)
+            assert sorted(chain.wait_lines(2)) == [b'{"n":2}', b'{"n":3}']
+            streams[0].close()
+            assert b'{"n":1}' in chain.wait_lines(3)
+    assert chain.complaints().count("TCP connections") == 1
 
 
 def test_a_line_in_many_pieces_and_a_last_one_without_its_end(make):
