@@ -2,6 +2,7 @@
  * first, must stand there. The file may begin later than the spool does (rotation), or earlier. */
 #include "common/delivery/spool.h"
 #include "launcher/deepsink_private.h"
+#include "launcher/deepsink_splice.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,9 +23,15 @@ typedef struct comparison {
     uint64_t left;  /* rows that the cursor still has to have accounted for */
     uint64_t drops; /* of them, rows that may have been let go */
     unsigned told;  /* differences */
+    /* Bytes that the file has more than the cursor covers, as long as they were not found, and
+     * where it ends; 0: all is where it should be, or cannot be told. */
+    int64_t shift;
+    uint64_t size;
+    bool begun; /* the newest rows were looked at */
     /* The first difference since `end` moved, while frames that may have been dropped are tried. */
     bool open;
     uint64_t at;
+    size_t row; /* of the frame */
     mr_deepsink_frame_t frame;
     uint64_t skipped; /* rows of frames that were tried */
 } comparison_t;
@@ -114,6 +121,17 @@ make_rows (comparison_t *self, const mr_deepsink_frame_t *frame, const char **re
 }
 
 static void
+tell_at (const comparison_t *self, const mr_deepsink_frame_t *frame, uint64_t offset,
+         const char *text)
+{
+    mr_deep_fault_t fault = {.journal = frame->journal, .seq = frame->seq, .offset = offset};
+    snprintf (fault.file, sizeof fault.file, "%.1000s", self->look->path);
+    snprintf (fault.what, sizeof fault.what, "sink %.60s of exporter.%d: %.200s",
+              self->look->sink.name, self->look->sink.slot, text);
+    self->look->visitor->fault (self->look->visitor->arg, &fault);
+}
+
+static void
 tell_difference (comparison_t *self)
 {
     if (!self->open) {
@@ -121,14 +139,12 @@ tell_difference (comparison_t *self)
     }
     self->open = false;
     if (++self->told <= DIFFERENCES_MOST) {
-        mr_deep_fault_t fault = {
-            .journal = self->frame.journal, .seq = self->frame.seq, .offset = self->at};
-        snprintf (fault.file, sizeof fault.file, "%.1000s", self->look->path);
-        snprintf (fault.what, sizeof fault.what,
-                  "sink %s of exporter.%d: the file differs from what the spool says is due here "
-                  "(frame at %" PRIu64 "); or its `match` or `envelope` was changed since",
-                  self->look->sink.name, self->look->sink.slot, self->frame.position);
-        self->look->visitor->fault (self->look->visitor->arg, &fault);
+        char text[200];
+        snprintf (text, sizeof text,
+                  "row %zu of %" PRIu64 " differs from what the spool says is due here (frame at "
+                  "%" PRIu64 "); or its `match` or `envelope` was changed since",
+                  self->row, self->frame.rows, self->frame.position);
+        tell_at (self, &self->frame, self->at, text);
     }
 }
 
@@ -139,12 +155,102 @@ note (comparison_t *self, const char *text)
     snprintf (sink->note, sizeof sink->note, "%s", text);
 }
 
+/* ---- lines too many, or too few ---- */
+
+static bool
+stands_at (const comparison_t *self, uint64_t end, const char *lines, size_t bytes)
+{
+    return bytes <= end && same_bytes (self->fd, end - bytes, lines, bytes) == bytes;
+}
+
+static bool
+find_splice (const comparison_t *self, const char *lines, size_t bytes, size_t *ret_at,
+             bool *ret_twice)
+{
+    mr_splice_t splice = {
+        .fd = self->fd, .end = self->end, .rows = lines, .bytes = bytes, .shift = self->shift};
+    return mr_splice_find (&splice, ret_at, ret_twice);
+}
+
+static void
+tell_length (const comparison_t *self)
+{
+    uint64_t length = self->look->sink.state.length;
+    mr_deepsink_tell (self->look, self->look->path, self->size < length ? self->size : length,
+                      "the cursor covers %" PRIu64 " bytes, the file has %" PRIu64, length,
+                      self->size);
+}
+
+/* Of the newest rows: do they stand where the cursor ends, or where the file does, because lines
+ * are missing before, or too many? false: the file is shorter, and that cannot be told. */
+static bool
+find_end (comparison_t *self, const char *lines, size_t bytes)
+{
+    size_t at;
+    bool twice;
+    bool is_short = self->shift < 0;
+    if (self->begun || self->shift == 0) {
+        return true;
+    }
+    self->begun = true;
+    if (!is_short && stands_at (self, self->end, lines, bytes)) {
+        self->shift = 0; /* what stands behind is not covered yet */
+        return true;
+    }
+    uint64_t covered = self->end;
+    self->end = self->size;
+    if (self->drops == 0 && (stands_at (self, self->end, lines, bytes) ||
+                             find_splice (self, lines, bytes, &at, &twice))) {
+        return true;
+    }
+    self->end = covered;
+    if (is_short) {
+        tell_length (self);
+    }
+    self->shift = 0;
+    return !is_short;
+}
+
+/* Whether lines were put in between these rows, or taken out: then that is told, and all is where
+ * it should be again. */
+static bool
+mend_shift (comparison_t *self, const mr_deepsink_frame_t *frame, const char *lines, size_t bytes)
+{
+    size_t at;
+    bool twice;
+    char text[200];
+    if (self->shift == 0 || !find_splice (self, lines, bytes, &at, &twice)) {
+        return false;
+    }
+    size_t row = mr_splice_row (lines, at);
+    if (self->shift < 0) {
+        size_t rows = mr_splice_row (lines + at, (size_t)-self->shift) - 1;
+        snprintf (text, sizeof text, "%zu row%s missing here, from row %zu of %" PRIu64 " on", rows,
+                  rows == 1 ? " is" : "s are", row, frame->rows);
+    } else {
+        snprintf (text, sizeof text,
+                  "%" PRId64 " bytes stand here that are not due, before row %zu of %" PRIu64 "%s",
+                  self->shift, row, frame->rows, twice ? ": a row is there twice" : "");
+    }
+    uint64_t begin = (uint64_t)((int64_t)self->end - (int64_t)bytes - self->shift);
+    tell_at (self, frame, begin + at, text);
+    self->end = begin;
+    self->shift = 0;
+    return true;
+}
+
 /* The rows of one frame against the file. false: that was the last one. */
 static bool
 compare_frame (comparison_t *self, const mr_deepsink_frame_t *frame, const char *lines,
                size_t bytes, uint32_t count)
 {
     mr_deepsink_t *sink = &self->look->sink;
+    if (!find_end (self, lines, bytes)) {
+        return false;
+    }
+    if (!stands_at (self, self->end, lines, bytes) && mend_shift (self, frame, lines, bytes)) {
+        return true;
+    }
     if (bytes > self->end) {
         if (self->end > 0 &&
             same_bytes (self->fd, 0, lines + bytes - self->end, (size_t)self->end) < self->end) {
@@ -169,6 +275,7 @@ compare_frame (comparison_t *self, const mr_deepsink_frame_t *frame, const char 
     if (!self->open) {
         self->open = true;
         self->at = self->end - bytes + same;
+        self->row = mr_splice_row (lines, same);
         self->frame = *frame;
     }
     if (self->skipped + frame->rows <= self->drops) {
@@ -225,7 +332,8 @@ mr_deepsink_compare (mr_deepsink_look_t *look, mr_error_t *err)
     }
     self.fd = open_file (look);
     if (self.fd < 0) {
-        note (&self, "the file was moved away");
+        note (&self, access (look->path, F_OK) == 0 ? "another file stands at its path"
+                                                    : "the file was moved away");
         return MR_OK;
     }
     struct stat st;
@@ -233,17 +341,15 @@ mr_deepsink_compare (mr_deepsink_look_t *look, mr_error_t *err)
         close (self.fd);
         return mr_error_errno (err, "cannot look at %s", look->path);
     }
-    if ((uint64_t)st.st_size < state->length) {
-        mr_deepsink_tell (look, look->path, (uint64_t)st.st_size,
-                          "the cursor covers %" PRIu64 " bytes, the file has %" PRIu64,
-                          state->length, (uint64_t)st.st_size);
-        close (self.fd);
-        return MR_OK;
-    }
+    self.size = (uint64_t)st.st_size;
+    self.shift = (int64_t)self.size - (int64_t)state->length;
     mr_status_t status = open_reader (&self, err);
     if (status == MR_OK) {
         compare_frames (&self);
         tell_difference (&self);
+        if (self.shift != 0 && (self.begun || self.shift < 0)) { /* not in what was compared */
+            tell_length (&self);
+        }
     }
     mr_seglog_reader_destroy (&self.reader);
     close (self.fd);

@@ -89,6 +89,77 @@ def test_a_flipped_byte_in_a_sinks_file_is_named_with_its_place(make):
                           for fault in deep(chain, code=1)["faults"]]
 
 
+def take_out(lines):
+    del lines[700]
+
+
+def put_in(lines):
+    lines.insert(700, b"somebody else's line\n")
+
+
+def write_twice(lines):
+    lines.insert(700, lines[699])
+
+
+def take_out_the_last(lines):
+    del lines[-3:]
+
+
+HARM = {take_out: " is missing here, from row ",
+        put_in: "21 bytes stand here that are not due, before row ",
+        write_twice: ": a row is there twice",
+        take_out_the_last: "3 rows are missing here, from row "}
+
+
+@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("running", [True, False])
+def test_one_line_names_lines_that_are_missing_or_too_many(make, harm, running):
+    """Batch, row and offset, beside a chain that runs and without one; before and behind it all
+    is as it should be."""
+    chain = make()
+    with chain.producer() as producer:
+        chain.more(producer, 2000)
+        producer.finish()
+        if running:
+            wait_for(lambda: lines_in([chain.out]) == producer.made
+                     and json.loads(chain.millrace("audit", "--json").stdout)["pending"] == 0,
+                     chain.complaints)
+        else:
+            chain.wait_out(producer)
+    with open(chain.out, "r+b") as file:
+        lines = file.readlines()
+        at = sum(len(line) for line in lines[:-3 if harm is take_out_the_last else 700])
+        harm(lines)
+        file.seek(0)
+        file.write(b"".join(lines))
+        file.truncate()
+    fault, = deep(chain, code=1)["faults"]
+    assert HARM[harm] in fault["what"] and "sink out of exporter.0" in fault["what"]
+    assert fault["file"] == chain.out and fault["seq"] > 1
+    assert fault["offset"] == at or harm is write_twice  # of two that are the same: either
+    said = chain.millrace("audit", "--deep", code=1).stdout.splitlines()
+    line, = (line for line in said if line.startswith("fault: "))
+    assert f" batch {fault['seq']} {chain.out} offset {fault['offset']}: " in line
+    assert said[-1].endswith("1 fault: NOT balanced")
+
+
+def test_a_file_that_was_moved_is_found_beside_its_path_or_said_to_be_gone(make):
+    chain = run_and_stop(make)
+    beside, away = chain.out + ".old", os.path.join(chain.folder, "away")
+    os.rename(chain.out, beside)
+    moved = deep(chain)
+    assert moved["balanced"]
+    assert sink(moved, "out")["compared_rows"] == sink(moved, "out")["delivered"]
+    os.mkdir(away)
+    os.rename(beside, os.path.join(away, "out.jsonl"))
+    assert sink(deep(chain), "out")["note"] == "the file was moved away"
+    shutil.copy(os.path.join(away, "out.jsonl"), chain.out)
+    assert sink(deep(chain), "out")["note"] == "another file stands at its path"
+    said = chain.millrace("audit", "--deep").stdout
+    assert any("out of exporter.0" in line and "another file stands at its path" in line
+               for line in said.splitlines())
+
+
 def test_a_cursor_beyond_the_end_is_named(make):
     chain = run_and_stop(make)
     size = os.path.getsize(chain.out)
