@@ -111,3 +111,12 @@ def test_planned_operations_on_two_ingest_workers_replay_and_double_nothing(make
         assert [row["worker"] for row in audit["journals"]] == ["ingest.0", "ingest.1"]
         assert audit["replayed"] == 0 and audit["duplicates_refused"] == 0, audit
         chain.wait_out(staying, coming)
+
+
+def test_with_one_worker_in_every_stage_a_producers_order_is_kept(make):
+    chain = make()
+    with chain.producer(limit=5000) as producer:
+        producer.finish()
+        chain.wait_out(producer)
+    with open(chain.out, "rb") as source:
+        assert [json.loads(line)["n"] for line in source] == list(range(1, producer.made + 1))
