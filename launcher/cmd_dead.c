@@ -137,9 +137,8 @@ ask (const char *endpoint, const char *id, const mr_buffer_t *record, mr_error_t
 static mr_status_t
 replay (mr_cli_t *cli, mr_deadfile_t *letters, size_t i, mr_error_t *err)
 {
-    char endpoint[MR_ENDPOINT_BYTES];
-    uint64_t max_record = 0;
-    if (mr_router_find (cli, endpoint, &max_record) != 0) {
+    mr_router_t router;
+    if (mr_router_find (cli, &router) != 0) {
         mr_error_set (err, "there is no socket to send it to");
         return MR_CONFIG;
     }
@@ -155,12 +154,12 @@ replay (mr_cli_t *cli, mr_deadfile_t *letters, size_t i, mr_error_t *err)
     int64_t until_ms =
         zclock_mono () + (cli->timeout_ms > 0 ? cli->timeout_ms : DEFAULT_TIMEOUT_MS);
     while (status == MR_OK) {
-        status = ask (endpoint, id, &record, err);
+        status = ask (router.endpoint, id, &record, err);
         if (status != MR_AGAIN) {
             break;
         }
         if (zclock_mono () >= until_ms) {
-            mr_error_set (err, "no answer from %s", endpoint);
+            mr_error_set (err, "no answer from %s", router.endpoint);
             break;
         }
         status = MR_OK;

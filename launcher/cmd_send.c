@@ -6,6 +6,7 @@
 #include "launcher/humane.h"
 #include "launcher/probe.h"
 #include "launcher/router.h"
+#include "launcher/sendplaces.h"
 #include "launcher/terminal.h"
 #include "launcher/watch.h"
 
@@ -92,13 +93,33 @@ say_what_is_waited_for (const mr_cli_t *cli, const mr_feed_options_t *options)
                        options->endpoint, how_long);
 }
 
+/* Followed, it begins with what is left of files that were rotated meanwhile. */
+static mr_status_t
+open_lines (const char *path, const mr_feed_options_t *options, mr_lines_t **ret_lines,
+            mr_error_t *err)
+{
+    char whole[PATH_MAX];
+    if (strcmp (path, "-") == 0 || !mr_sendplaces_path (path, whole)) {
+        return mr_lines_open (path, options->follow, ret_lines, err);
+    }
+    if (options->follow && options->places != NULL) {
+        mr_resume_find (options->places, whole, options->resume);
+        if (options->resume->count > 0) {
+            unsigned count = options->resume->count;
+            options->resume->count = 0; /* the lines have them now */
+            return mr_lines_open_files (whole, options->resume->files, count, ret_lines, err);
+        }
+    }
+    return mr_lines_open (whole, options->follow, ret_lines, err);
+}
+
 static int
 send_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *options, show_t *show,
            mr_feed_counts_t *counts)
 {
     mr_error_t err;
     mr_lines_t *lines = NULL;
-    if (mr_lines_open (path, cli->set[MR_CLI_FOLLOW], &lines, &err) != MR_OK) {
+    if (open_lines (path, options, &lines, &err) != MR_OK) {
         return mr_cli_fail (cli, MR_EXIT_FAILED, "%s", err.text);
     }
     if (!show->begun) {
@@ -130,9 +151,12 @@ send_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *optio
 int
 mr_cmd_send (mr_cli_t *cli)
 {
-    char endpoint[MR_ENDPOINT_BYTES];
+    mr_router_t router;
+    mr_resume_t resume = {.count = 0};
+    char places[PATH_MAX];
     mr_feed_options_t options = {
-        .endpoint = endpoint,
+        .endpoint = router.endpoint,
+        .resume = &resume,
         .producer = cli->set[MR_CLI_PRODUCER] ? cli->values[MR_CLI_PRODUCER] : NULL,
         .loop = cli->set[MR_CLI_LOOP],
         .follow = cli->set[MR_CLI_FOLLOW],
@@ -153,10 +177,12 @@ mr_cmd_send (mr_cli_t *cli)
         return mr_cli_fail (cli, MR_EXIT_USAGE, "--producer: a name of 1 to %d bytes",
                             PRODUCER_BYTES);
     }
-    int code = mr_router_find (cli, endpoint, &options.max_record);
+    int code = mr_router_find (cli, &router);
     if (code != 0) {
         return code;
     }
+    options.max_record = router.max_record;
+    options.places = !options.loop && mr_sendplaces_dir (&router, places) ? places : NULL;
     mr_feed_counts_t counts = {0};
     show_t show = {.terminal = mr_terminal_is (stderr), .start_ns = mr_clock_mono_ns ()};
     mr_watch_signals ();
@@ -165,6 +191,7 @@ mr_cmd_send (mr_cli_t *cli)
         const char *path = cli->word_count > 0 ? cli->words[i] : "-";
         code = send_file (cli, path, &options, &show, &counts);
     }
+    mr_resume_release (&resume);
     if (show.begun) {
         print_summary (&show, &counts);
     }

@@ -2,7 +2,9 @@
 
 #include "common/base/clock.h"
 #include "common/runtime/sockets.h"
+#include "launcher/feed_link.h"
 #include "launcher/feed_name.h"
+#include "launcher/feed_place.h"
 #include "launcher/sender.h"
 
 #include <errno.h>
@@ -12,28 +14,21 @@
 #include <string.h>
 #include <zmq.h>
 
-enum {
-    STEP_MS = 100,
-    IDLE_MS = 20,
-    PACE_MS = 5,
-    STOP_MS = 5000,
-    MAX_FRAMES = 4,
-    SHOWN_REFUSALS = 5
-};
+enum { STEP_MS = 100, IDLE_MS = 20, PACE_MS = 5, STOP_MS = 5000, SHOWN_REFUSALS = 5 };
 
 typedef struct feed {
     const mr_feed_options_t *options;
     mr_lines_t *lines;
     mr_feed_watcher_t watcher;
     mr_feed_counts_t *counts;
-    void *zmq;
-    void *socket;
-    void *watch;
+    mr_feed_link_t link;
     mr_sender_t *sender;
     mr_feed_name_t name;
-    bool asking;   /* the request for `last` is under way */
-    bool known;    /* its answer is here */
-    uint64_t skip; /* records of the file that are acknowledged already */
+    mr_feed_place_t place;
+    mr_place_t *lost; /* only its last number is asked for */
+    bool asking;      /* the request for `last` is under way */
+    bool known;       /* its answer is here */
+    uint64_t skip;    /* records of the file that are acknowledged already */
     bool connected;
     bool ended;       /* nothing more to read */
     bool stopping;    /* told to stop */
@@ -46,70 +41,13 @@ typedef struct feed {
     mr_feed_counts_t before;
 } feed_t;
 
-/* ---- the socket ---- */
-
-static mr_status_t
-open_socket (feed_t *self, mr_error_t *err)
-{
-    int hwm = 2 * MR_SENDER_WINDOW;
-    self->zmq = zmq_ctx_new ();
-    self->socket = self->zmq != NULL ? mr_socket_open (self->zmq, ZMQ_DEALER) : NULL;
-    if (self->socket == NULL) {
-        return mr_error_errno (err, "socket");
-    }
-    zmq_setsockopt (self->socket, ZMQ_SNDHWM, &hwm, sizeof hwm);
-    zmq_setsockopt (self->socket, ZMQ_RCVHWM, &hwm, sizeof hwm);
-    self->watch = mr_socket_watch (self->zmq, self->socket,
-                                   ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
-    if (self->watch == NULL || zmq_connect (self->socket, self->options->endpoint) != 0) {
-        mr_error_set (err, "cannot connect to %s: %s", self->options->endpoint,
-                      zmq_strerror (errno));
-        return MR_SYSTEM;
-    }
-    return MR_OK;
-}
-
-static void
-close_socket (feed_t *self)
-{
-    if (self->socket != NULL) {
-        mr_socket_unwatch (self->socket, &self->watch);
-        zmq_close (self->socket);
-    }
-    if (self->zmq != NULL) {
-        zmq_ctx_term (self->zmq);
-    }
-}
-
-/* One request; records may be NULL with count 0. False: no room now. */
-static bool
-send_request (feed_t *self, uint64_t number, const mr_frame_t *records, size_t count)
-{
-    char id[MR_PRODUCER_ID_MAX_BYTES + 1];
-    if (mr_producer_id_format (self->name.text, number, id, NULL) != MR_OK) {
-        return false;
-    }
-    if (zmq_send (self->socket, id, strlen (id), ZMQ_DONTWAIT | (count > 0 ? ZMQ_SNDMORE : 0)) <
-        0) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        /* Once the first part is in, libzmq takes the others. */
-        int flags = i + 1 < count ? ZMQ_SNDMORE : 0;
-        while (zmq_send (self->socket, records[i].data, records[i].bytes, flags) < 0) {
-            if (errno != EINTR) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
+/* ---- the connection ---- */
 
 static void
 on_connection (feed_t *self, int64_t now_ns)
 {
     int event;
-    while (mr_socket_next_event (self->watch, &event)) {
+    while (mr_socket_next_event (self->link.watch, &event)) {
         self->connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
         self->heard_ns = now_ns;
         if (self->connected) {
@@ -133,15 +71,34 @@ begin_after (feed_t *self, uint64_t last, mr_error_t *err)
         return MR_OK;
     }
     self->known = true;
-    self->skip = self->name.fresh ? 0 : last;
+    if (self->lost != NULL) {
+        mr_feed_place_tell_lost (self->lost, last);
+        return MR_OK;
+    }
+    mr_status_t status = mr_feed_place_go (&self->place, self->lines, &self->name, last, err);
+    self->skip = self->place.skip;
+    self->counts->skipped += self->place.passed;
     mr_sender_destroy (&self->sender);
     self->sender = mr_sender_new (last);
-    return self->sender != NULL ? MR_OK : mr_error_errno (err, "sender");
+    return status != MR_OK || self->sender != NULL ? status : mr_error_errno (err, "sender");
+}
+
+/* Its journal is gone, or older than what it acknowledged. */
+static void
+go_on_under_another_name (feed_t *self)
+{
+    uint64_t last = mr_sender_last (self->sender);
+    fprintf (stderr, "%s has forgotten what it took; going on behind what it acknowledged\n",
+             self->options->endpoint);
+    mr_feed_name_renew (&self->name);
+    mr_feed_place_renew (&self->place, self->lines, &self->name, last);
+    mr_sender_rename (self->sender);
 }
 
 static mr_status_t
-take_answer (feed_t *self, const mr_frame_t *frames, size_t count, mr_error_t *err)
+take_answer (void *arg, const mr_frame_t *frames, size_t count, mr_error_t *err)
 {
+    feed_t *self = arg;
     mr_producer_id_t id;
     mr_answer_t answer;
     if (count < 2 || mr_producer_id_parse (frames[0], &id, err) != MR_OK ||
@@ -172,49 +129,13 @@ take_answer (feed_t *self, const mr_frame_t *frames, size_t count, mr_error_t *e
         if (mr_sender_refused (self->sender) + self->counts->refused <= SHOWN_REFUSALS) {
             fprintf (stderr, "record %" PRIu64 " refused: %s\n", id.number, answer.why);
         }
+        mr_feed_place_refused (&self->place, mr_sender_last (self->sender));
         break;
     case MR_SENDER_FORGOTTEN:
-        fprintf (stderr, "%s has forgotten what it took; going on behind what it acknowledged\n",
-                 self->options->endpoint);
-        mr_feed_name_renew (&self->name);
-        mr_sender_rename (self->sender);
+        go_on_under_another_name (self);
         break;
     }
     return MR_OK;
-}
-
-/* Receive one message. MR_CLOSED: none is waiting. */
-static mr_status_t
-receive (feed_t *self, mr_error_t *err)
-{
-    zmq_msg_t parts[MAX_FRAMES];
-    mr_frame_t frames[MAX_FRAMES];
-    size_t count = 0;
-    bool more = true;
-    bool first = true;
-    while (more) {
-        zmq_msg_t part;
-        zmq_msg_init (&part);
-        if (zmq_msg_recv (&part, self->socket, ZMQ_DONTWAIT) < 0) {
-            zmq_msg_close (&part);
-            break;
-        }
-        more = zmq_msg_more (&part);
-        if (count < MAX_FRAMES && !(first && zmq_msg_size (&part) == 0 && more)) {
-            parts[count] = part;
-            frames[count] =
-                (mr_frame_t){zmq_msg_data (&parts[count]), zmq_msg_size (&parts[count])};
-            count++;
-        } else {
-            zmq_msg_close (&part);
-        }
-        first = false;
-    }
-    mr_status_t status = count == 0 ? MR_CLOSED : take_answer (self, frames, count, err);
-    for (size_t i = 0; i < count; i++) {
-        zmq_msg_close (&parts[i]);
-    }
-    return status;
 }
 
 /* ---- reading ---- */
@@ -264,7 +185,8 @@ take_line (feed_t *self, mr_error_t *err, mr_status_t *ret_status)
         self->line = NULL;
         return true;
     }
-    *ret_status = mr_sender_add (self->sender, self->line, self->line_bytes);
+    *ret_status = mr_sender_add_at (self->sender, self->line, self->line_bytes,
+                                    (uint64_t)mr_lines_offset (self->lines));
     if (*ret_status != MR_OK) {
         return false;
     }
@@ -300,8 +222,13 @@ send_all (feed_t *self, int64_t now_ns)
 {
     mr_sender_request_t request;
     /* Reading has gone as far as it can, so that a request that is not full need not wait. */
-    while (mr_sender_next (self->sender, true, now_ns, &request) &&
-           send_request (self, request.number, request.records, request.count)) {
+    while (mr_sender_next (self->sender, true, now_ns, &request)) {
+        /* First, so that its place is known, whichever of us dies before the answer is here. */
+        mr_feed_place_note (&self->place, self->lines, request.number, request.end);
+        if (mr_feed_link_send (&self->link, self->name.text, request.number, request.records,
+                               request.count) != MR_OK) {
+            return;
+        }
         mr_sender_sent (self->sender);
     }
 }
@@ -333,8 +260,8 @@ poll_once (const feed_t *self)
     int fd = mr_lines_fd (self->lines);
     bool reading = !self->ended && self->known && mr_sender_room (self->sender);
     zmq_pollitem_t items[3] = {
-        {.socket = self->socket, .events = ZMQ_POLLIN},
-        {.socket = self->watch, .events = ZMQ_POLLIN},
+        {.socket = self->link.socket, .events = ZMQ_POLLIN},
+        {.socket = self->link.watch, .events = ZMQ_POLLIN},
         {.fd = fd, .events = ZMQ_POLLIN},
     };
     /* All that could be read and sent has been; time alone matters for pacing and pauses. */
@@ -350,6 +277,7 @@ update_counts (feed_t *self, int64_t now_ns)
     if (now_ns - self->ticked_ns >= STEP_MS * MR_NS_PER_MS) {
         self->ticked_ns = now_ns;
         mr_lines_look (self->lines);
+        mr_feed_place_look (&self->place, self->lines);
         if (!self->watcher.tick (self->watcher.arg, self->counts, self->lines)) {
             self->stopping = true;
             self->ended = true;
@@ -365,15 +293,18 @@ step (feed_t *self, mr_error_t *err)
     int64_t now_ns = mr_clock_mono_ns ();
     on_connection (self, now_ns);
     while (status == MR_OK) {
-        status = receive (self, err);
+        status = mr_feed_link_receive (&self->link, take_answer, self, err);
     }
     if (status != MR_CLOSED) {
         return status;
     }
     if (!self->known) {
         if (!self->asking && self->connected) {
-            self->asking = send_request (self, 0, NULL, 0);
+            self->asking = mr_feed_link_send (&self->link, self->name.text, 0, NULL, 0) == MR_OK;
         }
+        return MR_OK;
+    }
+    if (self->lost != NULL) {
         return MR_OK;
     }
     status = read_lines (self, now_ns, err);
@@ -401,6 +332,18 @@ is_shorter (feed_t *self)
     return true;
 }
 
+/* Whether something else than what was read is open now. */
+static bool
+has_changed (feed_t *self)
+{
+    mr_lines_change_t change = mr_lines_change (self->lines);
+    if (change == MR_LINES_TRUNCATED) {
+        fprintf (stderr, "%s was truncated or written anew: it is read from its beginning\n",
+                 mr_lines_path (self->lines));
+    }
+    return change != MR_LINES_SAME || is_shorter (self);
+}
+
 /* Until all of the present file is acknowledged. */
 static mr_status_t
 run (feed_t *self, mr_error_t *err)
@@ -414,11 +357,13 @@ run (feed_t *self, mr_error_t *err)
         int64_t now_ns = mr_clock_mono_ns ();
         update_counts (self, now_ns);
         bool idle = self->known && mr_sender_idle (self->sender);
+        if (self->lost != NULL && idle) {
+            return MR_CLOSED;
+        }
         if ((self->ended && idle) || (self->stopping && !self->known)) {
             return MR_OK;
         }
-        if (idle && self->line == NULL &&
-            (mr_lines_change (self->lines) != MR_LINES_SAME || is_shorter (self))) {
+        if (idle && self->line == NULL && has_changed (self)) {
             return MR_CLOSED;
         }
         if (is_late (self, now_ns, err)) {
@@ -444,6 +389,37 @@ wait_for_name (feed_t *self, mr_error_t *err)
     return status;
 }
 
+/* A new name: what ingest has of it is to be asked for. */
+static mr_status_t
+begin (feed_t *self, mr_error_t *err)
+{
+    mr_sender_destroy (&self->sender);
+    self->sender = mr_sender_new (0);
+    self->known = self->asking = false;
+    self->before.acknowledged = self->counts->acknowledged;
+    self->before.refused = self->counts->refused;
+    return self->sender != NULL ? MR_OK : mr_error_errno (err, "sender");
+}
+
+/* Of files that are not to be found: how far they were taken. MR_CLOSED: told to stop. */
+static mr_status_t
+ask_for_lost (feed_t *self, mr_error_t *err)
+{
+    mr_status_t status = MR_OK;
+    while (status == MR_OK && self->options->resume != NULL &&
+           (self->lost = mr_resume_lost (self->options->resume)) != NULL) {
+        const mr_place_facts_t *facts = mr_place_facts (self->lost);
+        mr_feed_name_set (&self->name, facts->text, facts->generation, facts->renewed, false);
+        status = begin (self, err);
+        if (status == MR_OK) {
+            status = run (self, err);
+            status = status == MR_CLOSED ? MR_OK : status == MR_OK ? MR_CLOSED : status;
+        }
+        mr_place_close (&self->lost);
+    }
+    return status;
+}
+
 mr_status_t
 mr_feed (const mr_feed_options_t *options, mr_lines_t *lines, mr_feed_watcher_t watcher,
          mr_feed_counts_t *counts, mr_error_t *err)
@@ -454,30 +430,27 @@ mr_feed (const mr_feed_options_t *options, mr_lines_t *lines, mr_feed_watcher_t 
         .watcher = watcher,
         .counts = counts,
         .before = *counts,
+        .place = {.dir = options->places, .follow = options->follow},
     };
-    mr_status_t status = open_socket (&self, err);
-    bool more = true;
-    while (status == MR_OK && more) {
+    mr_status_t status = mr_feed_link_open (&self.link, options->endpoint, err);
+    if (status == MR_OK) {
+        status = ask_for_lost (&self, err);
+    }
+    for (bool more = status == MR_OK; more;) {
         status = wait_for_name (&self, err);
-        if (status == MR_CLOSED) {
-            status = MR_OK;
-            break;
-        }
-        mr_sender_destroy (&self.sender);
-        self.sender = mr_sender_new (0);
-        self.known = self.asking = false;
-        self.before.acknowledged = counts->acknowledged;
-        self.before.refused = counts->refused;
-        if (status == MR_OK && self.sender == NULL) {
-            status = mr_error_errno (err, "sender");
+        if (status == MR_OK) {
+            mr_feed_place_begin (&self.place, lines, &self.name);
+            status = begin (&self, err);
         }
         if (status == MR_OK) {
             status = run (&self, err);
             more = status == MR_CLOSED; /* another file is there under its name */
-            status = more ? MR_OK : status;
+        } else {
+            more = false;
         }
     }
-    close_socket (&self);
+    mr_feed_link_close (&self.link);
+    mr_feed_place_release (&self.place);
     mr_sender_destroy (&self.sender);
-    return status;
+    return status == MR_CLOSED ? MR_OK : status;
 }

@@ -5,6 +5,7 @@
 
 #include "common/base/status.h"
 #include "launcher/lines.h"
+#include "launcher/resume.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,6 +15,8 @@ typedef struct mr_feed_options {
     const char *producer; /* NULL: made from the file */
     bool loop;            /* begin again at the end */
     bool follow;          /* as the lines were opened */
+    const char *places;   /* directory of places (place.h); NULL: none are kept */
+    mr_resume_t *resume;  /* what is lost is told; NULL: nothing is */
     double rate;          /* records/s; 0: as fast as it goes */
     uint64_t max_record;  /* longer lines are refused here; 0: no limit known */
     int64_t timeout_ms;   /* without an answer while some are due; 0: while connected, wait */

@@ -21,6 +21,7 @@ mr_feed_name_take (mr_feed_name_t *self, mr_lines_t *lines, const char *producer
     char before[MR_LINES_NAME_BYTES];
     memcpy (before, self->base, sizeof before);
     self->fixed = producer != NULL;
+    self->settled = false;
     if (self->fixed) {
         snprintf (self->base, sizeof self->base, "%s", producer);
     } else {
@@ -36,10 +37,25 @@ mr_feed_name_take (mr_feed_name_t *self, mr_lines_t *lines, const char *producer
     return mr_producer_id_format (self->text, 0, id, err);
 }
 
+void
+mr_feed_name_set (mr_feed_name_t *self, const char *text, unsigned generation, unsigned renewed,
+                  bool fresh)
+{
+    self->generation = generation;
+    self->renewed = renewed;
+    self->fresh = fresh;
+    self->settled = true;
+    if (text != NULL) {
+        snprintf (self->text, sizeof self->text, "%s", text);
+    } else {
+        set_text (self);
+    }
+}
+
 bool
 mr_feed_name_ask_on (mr_feed_name_t *self, uint64_t *last)
 {
-    if (self->fresh || self->fixed || (*last == 0 && self->generation == 0)) {
+    if (self->fresh || self->fixed || self->settled || (*last == 0 && self->generation == 0)) {
         return false;
     }
     bool known = *last > 0;

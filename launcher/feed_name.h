@@ -16,6 +16,7 @@ typedef struct mr_feed_name {
     char base[MR_LINES_NAME_BYTES];
     bool fixed;           /* given by the user: all files are numbered together */
     bool fresh;           /* nothing of what is read now was sent yet */
+    bool settled;         /* the generation is known: there is nothing to ask for but its number */
     unsigned generation;  /* so often a file of this name began anew */
     unsigned renewed;     /* ingest has forgotten the name so often */
     uint64_t last_before; /* last number of the generation before */
@@ -26,6 +27,11 @@ typedef struct mr_feed_name {
  * MR_OK; MR_AGAIN: it has no first line yet; MR_INVALID: not a name, err says why. */
 MR_CHECK mr_status_t mr_feed_name_take (mr_feed_name_t *self, mr_lines_t *lines,
                                         const char *producer, mr_error_t *err);
+
+/* What is known of it from an earlier run: the name to use (NULL: that of the generation), and
+ * whether anything of what is read now was sent under it. */
+void mr_feed_name_set (mr_feed_name_t *self, const char *text, unsigned generation,
+                       unsigned renewed, bool fresh);
 
 /* Ingest has answered which number was the last under this name. True: ask again, under the name of
  * the next generation. False: *last is that of the newest generation that ingest knows. */

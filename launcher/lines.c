@@ -2,6 +2,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/hash.h"
+#include "launcher/filetail.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 1 << 18, FIRST_LINE_BYTES = 1024, NEXT_MAX = 64 };
+enum { READ_BYTES = 1 << 18, FIRST_LINE_BYTES = 1024 };
 
 struct mr_lines {
     char *path;
@@ -21,15 +22,44 @@ struct mr_lines {
     bool is_file; /* a regular file */
     int fd;
     mr_buffer_t buffer;
-    size_t start;       /* of what has not been handed out */
-    size_t scanned;     /* no newline between start and here */
-    int64_t offset;     /* of the file, where `start` is */
-    bool end;           /* read returned 0 */
-    bool last;          /* nothing more is written to this file: what has no newline is a line */
-    int next[NEXT_MAX]; /* files that took its place, in order; open */
+    size_t start;   /* of what has not been handed out */
+    size_t scanned; /* no newline between start and here */
+    int64_t offset; /* of the file, where `start` is */
+    bool end;       /* read returned 0 */
+    bool last;      /* nothing more is written to this file: what has no newline is a line */
+    bool rewritten; /* other bytes stand where it was read */
+    char name[MR_LINES_NAME_BYTES];          /* given; "": made from the file */
+    mr_lines_file_t next[MR_LINES_NEXT_MAX]; /* files that took its place, in order */
     unsigned next_count;
     struct stat status;
+    struct timespec compared; /* its time of change when it was compared with what was read */
 };
+
+/* fd: consumed. */
+static mr_status_t
+open_fd (const char *path, int fd, mr_lines_t **ret_lines, mr_error_t *err)
+{
+    mr_lines_t *self = calloc (1, sizeof *self);
+    char *copy = strdup (path);
+    bool known = self != NULL && copy != NULL && fstat (fd, &self->status) == 0;
+    if (known && !S_ISDIR (self->status.st_mode)) {
+        self->path = copy;
+        self->fd = fd;
+        self->is_file = S_ISREG (self->status.st_mode);
+        mr_buffer_init (&self->buffer, MR_LINES_MAX_BYTES + READ_BYTES + MR_FILETAIL_BYTES);
+        *ret_lines = self;
+        return MR_OK;
+    }
+    if (known) {
+        mr_error_set (err, "%s is a directory", path);
+    } else {
+        (void)mr_error_errno (err, "cannot read %s", path);
+    }
+    free (copy);
+    free (self);
+    close (fd);
+    return MR_SYSTEM;
+}
 
 mr_status_t
 mr_lines_open (const char *path, bool follow, mr_lines_t **ret_lines, mr_error_t *err)
@@ -39,28 +69,30 @@ mr_lines_open (const char *path, bool follow, mr_lines_t **ret_lines, mr_error_t
     if (fd < 0) {
         return mr_error_errno (err, "cannot open %s", path);
     }
-    mr_lines_t *self = calloc (1, sizeof *self);
-    char *copy = strdup (path);
-    if (self == NULL || copy == NULL || fstat (fd, &self->status) != 0) {
-        (void)mr_error_errno (err, "cannot read %s", path);
-        free (copy);
-        free (self);
-        close (fd);
-        return MR_SYSTEM;
+    mr_status_t status = open_fd (path, fd, ret_lines, err);
+    if (status == MR_OK) {
+        (*ret_lines)->follow = follow;
+        (*ret_lines)->is_file = !standard && (*ret_lines)->is_file;
     }
-    if (S_ISDIR (self->status.st_mode)) {
-        mr_error_set (err, "%s is a directory", path);
-        free (copy);
-        free (self);
-        close (fd);
-        return MR_SYSTEM;
+    return status;
+}
+
+mr_status_t
+mr_lines_open_files (const char *path, const mr_lines_file_t *files, unsigned count,
+                     mr_lines_t **ret_lines, mr_error_t *err)
+{
+    mr_status_t status = open_fd (path, files[0].fd, ret_lines, err);
+    if (status != MR_OK) {
+        for (unsigned i = 1; i < count; i++) {
+            close (files[i].fd);
+        }
+        return status;
     }
-    self->path = copy;
-    self->fd = fd;
-    self->follow = follow;
-    self->is_file = !standard && S_ISREG (self->status.st_mode);
-    mr_buffer_init (&self->buffer, MR_LINES_MAX_BYTES + READ_BYTES);
-    *ret_lines = self;
+    mr_lines_t *self = *ret_lines;
+    self->follow = true;
+    memcpy (self->name, files[0].name, sizeof self->name);
+    self->next_count = count - 1;
+    memcpy (self->next, files + 1, self->next_count * sizeof *self->next);
     return MR_OK;
 }
 
@@ -71,7 +103,7 @@ mr_lines_close (mr_lines_t **self_p)
     if (self != NULL) {
         close (self->fd);
         for (unsigned i = 0; i < self->next_count; i++) {
-            close (self->next[i]);
+            close (self->next[i].fd);
         }
         mr_buffer_release (&self->buffer);
         free (self->path);
@@ -80,30 +112,56 @@ mr_lines_close (mr_lines_t **self_p)
     }
 }
 
-/* More bytes behind what is left. MR_CLOSED: the end, for now. */
-static mr_status_t
-fill (mr_lines_t *self, mr_error_t *err)
+/* Whether the file still holds the last bytes that were read of it, where they were read. */
+static bool
+is_intact (const mr_lines_t *self)
 {
-    if (self->start > 0) {
-        memmove (self->buffer.data, self->buffer.data + self->start,
-                 self->buffer.size - self->start);
-        self->buffer.size -= self->start;
-        self->scanned -= self->start;
-        self->start = 0;
+    char tail[MR_FILETAIL_BYTES];
+    size_t bytes = self->buffer.size < sizeof tail ? self->buffer.size : sizeof tail;
+    int64_t end = self->offset + (int64_t)(self->buffer.size - self->start);
+    return bytes == 0 ||
+           (pread (self->fd, tail, bytes, (off_t)(end - (int64_t)bytes)) == (ssize_t)bytes &&
+            memcmp (tail, self->buffer.data + self->buffer.size - bytes, bytes) == 0);
+}
+
+/* Make room; a little of what was handed out stays, to compare the file with. */
+static mr_status_t
+reserve (mr_lines_t *self, mr_error_t *err)
+{
+    size_t gone = self->start > MR_FILETAIL_BYTES ? self->start - MR_FILETAIL_BYTES : 0;
+    if (gone > 0) {
+        memmove (self->buffer.data, self->buffer.data + gone, self->buffer.size - gone);
+        self->buffer.size -= gone;
+        self->scanned -= gone;
+        self->start -= gone;
     }
-    if (self->buffer.size > MR_LINES_MAX_BYTES) {
+    if (self->buffer.size - self->start > MR_LINES_MAX_BYTES) {
         mr_error_set (err, "%s: a line at byte %" PRId64 " is longer than %d MiB", self->path,
                       self->offset, MR_LINES_MAX_BYTES >> 20);
         return MR_INVALID;
     }
-    if (mr_buffer_reserve (&self->buffer, READ_BYTES) != MR_OK) {
-        return mr_error_errno (err, "%s", self->path);
+    return mr_buffer_reserve (&self->buffer, READ_BYTES) == MR_OK
+               ? MR_OK
+               : mr_error_errno (err, "%s", self->path);
+}
+
+/* More bytes behind what is left. MR_CLOSED: the end, for now. */
+static mr_status_t
+fill (mr_lines_t *self, mr_error_t *err)
+{
+    mr_status_t status = reserve (self, err);
+    if (status != MR_OK) {
+        return status;
     }
     ssize_t bytes = read (self->fd, self->buffer.data + self->buffer.size, READ_BYTES);
     if (bytes < 0) {
         return errno == EAGAIN || errno == EINTR
                    ? MR_AGAIN
                    : mr_error_errno (err, "cannot read %s", self->path);
+    }
+    if (bytes > 0 && self->follow && self->is_file && !is_intact (self)) {
+        self->rewritten = true; /* the middle of something else: it is read from its beginning */
+        return MR_CLOSED;
     }
     self->buffer.size += (size_t)bytes;
     self->end = bytes == 0;
@@ -179,7 +237,56 @@ mr_lines_rewind (mr_lines_t *self)
     mr_buffer_clear (&self->buffer);
     self->start = self->scanned = 0;
     self->offset = 0;
-    self->end = false;
+    self->end = self->rewritten = false;
+    self->compared = (struct timespec){0};
+}
+
+mr_status_t
+mr_lines_seek (mr_lines_t *self, uint64_t offset, mr_error_t *err)
+{
+    size_t tail = offset < MR_FILETAIL_BYTES ? (size_t)offset : MR_FILETAIL_BYTES;
+    mr_lines_rewind (self);
+    if (lseek (self->fd, (off_t)(offset - tail), SEEK_SET) < 0) {
+        return mr_error_errno (err, "%s", self->path);
+    }
+    self->offset = (int64_t)(offset - tail);
+    while (self->buffer.size < tail) {
+        mr_status_t status = fill (self, err);
+        if (status == MR_CLOSED) {
+            mr_error_set (err, "%s becomes shorter while it is read", self->path);
+            status = MR_INVALID;
+        }
+        if (status != MR_OK && status != MR_AGAIN) {
+            return status;
+        }
+    }
+    self->start = self->scanned = tail;
+    self->offset = (int64_t)offset;
+    return MR_OK;
+}
+
+const char *
+mr_lines_path (const mr_lines_t *self)
+{
+    return self->path;
+}
+
+int
+mr_lines_file (const mr_lines_t *self)
+{
+    return self->is_file ? self->fd : -1;
+}
+
+bool
+mr_lines_named (const mr_lines_t *self)
+{
+    return self->name[0] != '\0';
+}
+
+const struct stat *
+mr_lines_stat (const mr_lines_t *self)
+{
+    return &self->status;
 }
 
 int
@@ -192,6 +299,10 @@ mr_status_t
 mr_lines_name (mr_lines_t *self, char *ret_name)
 {
     char first[FIRST_LINE_BYTES];
+    if (self->name[0] != '\0') {
+        memcpy (ret_name, self->name, sizeof self->name);
+        return MR_OK;
+    }
     if (!self->is_file) {
         uint64_t random = 0;
         if (getrandom (&random, sizeof random, 0) != (ssize_t)sizeof random) {
@@ -223,15 +334,15 @@ mr_lines_look (mr_lines_t *self)
 {
     struct stat newest;
     struct stat now;
-    int fd = self->next_count > 0 ? self->next[self->next_count - 1] : self->fd;
-    if (!self->follow || !self->is_file || self->next_count == NEXT_MAX ||
+    int fd = self->next_count > 0 ? self->next[self->next_count - 1].fd : self->fd;
+    if (!self->follow || !self->is_file || self->next_count == MR_LINES_NEXT_MAX ||
         fstat (fd, &newest) != 0 || stat (self->path, &now) != 0 || !S_ISREG (now.st_mode) ||
         is_same (&now, &newest)) {
         return;
     }
     fd = open (self->path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
-        self->next[self->next_count++] = fd;
+        self->next[self->next_count++] = (mr_lines_file_t){.fd = fd};
     }
 }
 
@@ -239,7 +350,8 @@ static void
 take_next (mr_lines_t *self)
 {
     close (self->fd);
-    self->fd = self->next[0];
+    self->fd = self->next[0].fd;
+    memcpy (self->name, self->next[0].name, sizeof self->name);
     self->next_count--;
     memmove (self->next, self->next + 1, self->next_count * sizeof *self->next);
     (void)fstat (self->fd, &self->status);
@@ -256,13 +368,22 @@ mr_lines_change (mr_lines_t *self)
         return MR_LINES_SAME;
     }
     mr_lines_look (self);
-    bool begun = self->next_count > 1 ||
-                 (self->next_count == 1 && fstat (self->next[0], &next) == 0 && next.st_size > 0);
+    bool begun = self->next_count > 1 || (self->next_count == 1 &&
+                                          fstat (self->next[0].fd, &next) == 0 && next.st_size > 0);
     int64_t read_to = self->offset + (int64_t)(self->buffer.size - self->start);
-    if (fstat (self->fd, &here) != 0 || here.st_size > read_to) { /* asked last: it grew */
+    if (fstat (self->fd, &here) != 0) {
         return MR_LINES_SAME;
     }
-    if (here.st_size < read_to) {
+    if (!self->rewritten && here.st_size == read_to &&
+        (here.st_mtim.tv_sec != self->compared.tv_sec ||
+         here.st_mtim.tv_nsec != self->compared.tv_nsec)) {
+        self->rewritten = !is_intact (self);
+        self->compared = here.st_mtim;
+    }
+    if (!self->rewritten && here.st_size > read_to) { /* asked last: it grew */
+        return MR_LINES_SAME;
+    }
+    if (self->rewritten || here.st_size < read_to) {
         mr_lines_rewind (self);
         return MR_LINES_TRUNCATED;
     }

@@ -9,15 +9,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
-enum { MR_LINES_NAME_BYTES = 63, MR_LINES_MAX_BYTES = 64 << 20 };
+enum { MR_LINES_NAME_BYTES = 63, MR_LINES_MAX_BYTES = 64 << 20, MR_LINES_NEXT_MAX = 256 };
 
 typedef struct mr_lines mr_lines_t;
+
+/* A file that is open. name: what mr_lines_name says of it; "": made from the file. */
+typedef struct mr_lines_file {
+    int fd;
+    char name[MR_LINES_NAME_BYTES];
+} mr_lines_file_t;
 
 /* path "-": standard input. follow: an end of the file is not the end. MR_SYSTEM: cannot open. */
 MR_CHECK mr_status_t mr_lines_open (const char *path, bool follow, mr_lines_t **ret_lines,
                                     mr_error_t *err);
 void mr_lines_close (mr_lines_t **self_p);
+
+/* Follow path, which need not exist, beginning with these files (1 .. MR_LINES_NEXT_MAX), one after
+ * another; the newest that path names is among them. They are owned by the lines then. */
+MR_CHECK mr_status_t mr_lines_open_files (const char *path, const mr_lines_file_t *files,
+                                          unsigned count, mr_lines_t **ret_lines, mr_error_t *err);
 
 /* The next line, without its newline; borrowed until the next call. A last line without newline is
  * a line unless follow is set.
@@ -32,6 +44,17 @@ MR_CHECK mr_status_t mr_lines_each (const char *path, mr_lines_fn *fn, void *arg
 
 /* Read the file again from its beginning. */
 void mr_lines_rewind (mr_lines_t *self);
+
+/* Go on at this offset, which the file has. */
+MR_CHECK mr_status_t mr_lines_seek (mr_lines_t *self, uint64_t offset, mr_error_t *err);
+
+/* Where it was opened, and what is open now: its descriptor (-1: not a file), device and inode. */
+const char *mr_lines_path (const mr_lines_t *self);
+int mr_lines_file (const mr_lines_t *self);
+const struct stat *mr_lines_stat (const mr_lines_t *self);
+
+/* Whether its name was given by who opened it. */
+bool mr_lines_named (const mr_lines_t *self);
 
 /* A descriptor that becomes readable when there may be more; -1: none does (a file). */
 int mr_lines_fd (const mr_lines_t *self);
@@ -48,7 +71,7 @@ void mr_lines_look (mr_lines_t *self);
 typedef enum mr_lines_change {
     MR_LINES_SAME,
     MR_LINES_OTHER,     /* the next file is open now */
-    MR_LINES_TRUNCATED, /* it begins anew */
+    MR_LINES_TRUNCATED, /* it is shorter, or other bytes stand where it was read: it begins anew */
 } mr_lines_change_t;
 
 /* Follow: once all of this file has been read, go on to the next one, or to its new beginning. The

@@ -12,8 +12,10 @@ enum { PAUSE_MIN_MS = 2, PAUSE_MAX_MS = 200, CHUNK_MAX_BYTES = 1 << 28 };
 typedef struct chunk {
     mr_buffer_t bytes;
     size_t ends[MR_SENDER_RECORDS];
+    uint64_t places[MR_SENDER_RECORDS]; /* where they end in their file */
     size_t count;
     size_t skip;
+    bool offered; /* was in a request, which is to stay the same */
 } chunk_t;
 
 struct mr_sender {
@@ -68,7 +70,7 @@ chunk_at (mr_sender_t *self, size_t index)
 static bool
 open_for (const mr_sender_t *self, const chunk_t *chunk, size_t bytes)
 {
-    return self->chunks > self->sent && chunk->count < MR_SENDER_RECORDS &&
+    return self->chunks > self->sent && !chunk->offered && chunk->count < MR_SENDER_RECORDS &&
            (chunk->count == 0 || chunk->bytes.size + bytes <= MR_SENDER_BYTES);
 }
 
@@ -83,6 +85,12 @@ mr_sender_room (const mr_sender_t *self)
 mr_status_t
 mr_sender_add (mr_sender_t *self, const char *record, size_t bytes)
 {
+    return mr_sender_add_at (self, record, bytes, 0);
+}
+
+mr_status_t
+mr_sender_add_at (mr_sender_t *self, const char *record, size_t bytes, uint64_t end)
+{
     chunk_t *chunk = chunk_at (self, self->chunks + MR_SENDER_WINDOW - 1);
     if (self->chunks == 0 || !open_for (self, chunk, bytes)) {
         if (self->chunks == MR_SENDER_WINDOW) {
@@ -91,10 +99,12 @@ mr_sender_add (mr_sender_t *self, const char *record, size_t bytes)
         chunk = chunk_at (self, self->chunks);
         mr_buffer_clear (&chunk->bytes);
         chunk->count = chunk->skip = 0;
+        chunk->offered = false;
         self->chunks++;
     }
     mr_status_t status = mr_buffer_append (&chunk->bytes, record, bytes);
     if (status == MR_OK) {
+        chunk->places[chunk->count] = end;
         chunk->ends[chunk->count++] = chunk->bytes.size;
     }
     return status;
@@ -133,7 +143,12 @@ mr_sender_next (mr_sender_t *self, bool flush, int64_t now_ns, mr_sender_request
         size_t begin = at > 0 ? chunk->ends[at - 1] : 0;
         self->frames[i] = (mr_frame_t){chunk->bytes.data + begin, chunk->ends[at] - begin};
     }
-    *ret_request = (mr_sender_request_t){number + count, count, self->frames};
+    *ret_request = (mr_sender_request_t){
+        .number = number + count,
+        .count = count,
+        .end = chunk->places[chunk->skip + count - 1],
+        .records = self->frames,
+    };
     return true;
 }
 
@@ -141,6 +156,7 @@ void
 mr_sender_sent (mr_sender_t *self)
 {
     self->outstanding++;
+    chunk_at (self, self->sent)->offered = true;
     if (self->careful == 0) {
         self->sent++;
     }
@@ -276,6 +292,12 @@ uint64_t
 mr_sender_acknowledged (const mr_sender_t *self)
 {
     return self->acknowledged;
+}
+
+uint64_t
+mr_sender_last (const mr_sender_t *self)
+{
+    return self->last;
 }
 
 uint64_t

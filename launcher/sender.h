@@ -3,9 +3,9 @@
  * are elsewhere. Not thread safe.
  *
  * Records are kept until they are acknowledged. After `busy`, `gap`, `error` or a broken connection
- * everything that is not acknowledged goes again, in order, once the answers that are still under
- * way have come. A request that is refused is sent again record by record, so that only the record
- * at fault is left out; the numbers of those behind it move up. */
+ * everything that is not acknowledged goes again, in order and in the same requests, once the
+ * answers that are still under way have come. A request that is refused is sent again record by
+ * record, so that only the record at fault is left out; the numbers of those behind it move up. */
 #ifndef MR_LAUNCHER_SENDER_H
 #define MR_LAUNCHER_SENDER_H
 
@@ -28,6 +28,7 @@ typedef struct mr_sender mr_sender_t;
 typedef struct mr_sender_request {
     uint64_t number; /* of its last record */
     size_t count;    /* 1 .. MR_SENDER_RECORDS */
+    uint64_t end;    /* of its last record, as it was added */
     const mr_frame_t *records;
 } mr_sender_request_t;
 
@@ -48,6 +49,10 @@ bool mr_sender_room (const mr_sender_t *self);
 /* Add a copy of a record that is not blank. MR_AGAIN: no room; MR_SYSTEM: out of memory. */
 MR_CHECK mr_status_t mr_sender_add (mr_sender_t *self, const char *record, size_t bytes);
 
+/* The same; end: where it ends in its file. */
+MR_CHECK mr_status_t mr_sender_add_at (mr_sender_t *self, const char *record, size_t bytes,
+                                       uint64_t end);
+
 /* The next request that may go now; false: none. flush: also one that is not full yet. It counts as
  * sent once mr_sender_sent is called. */
 bool mr_sender_next (mr_sender_t *self, bool flush, int64_t now_ns,
@@ -66,6 +71,7 @@ void mr_sender_rename (mr_sender_t *self);
 
 bool mr_sender_idle (const mr_sender_t *self); /* everything added is acknowledged or refused */
 uint64_t mr_sender_acknowledged (const mr_sender_t *self); /* records, over all names */
+uint64_t mr_sender_last (const mr_sender_t *self); /* the last number acknowledged, of this name */
 uint64_t mr_sender_refused (const mr_sender_t *self);
 
 #endif

@@ -1,8 +1,20 @@
 """Fixtures of the tests over harness.Pipeline and deliverylib.Delivery; a test that fails shows
 what its workers wrote."""
+import os
+import shutil
+import tempfile
+
 import pytest
 from deliverylib import Delivery
 from harness import Pipeline
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_state():
+    """What `send --to` keeps is not to be found in the home of who runs the tests."""
+    folder = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="mr-state-", dir="/tmp")
+    yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(name="make")

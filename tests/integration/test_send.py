@@ -1,4 +1,5 @@
 """send, audit, events, logs: with the real stages."""
+import contextlib
 import json
 import os
 import re
@@ -155,8 +156,10 @@ def holds(sender, path, other_than):
     """Whether the process has the file open that is at the path, another one than before."""
     here = os.stat(path)
     folder = f"/proc/{sender.pid}/fd"
-    opened = {os.stat(f"{folder}/{fd}").st_ino for fd in os.listdir(folder)
-              if os.path.exists(f"{folder}/{fd}")}
+    opened = set()
+    for fd in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            opened.add(os.stat(f"{folder}/{fd}").st_ino)
     return here.st_ino != other_than and here.st_ino in opened
 
 

@@ -213,6 +213,29 @@ START_TEST (test_the_window_is_bounded_and_opens_again)
 }
 END_TEST
 
+START_TEST (test_a_request_that_goes_again_stays_the_same_and_says_where_it_ends)
+{
+    set_up (0);
+    mr_sender_request_t request;
+    for (uint64_t end = 10; end <= 30; end += 10) {
+        ck_assert_int_eq (mr_sender_add_at (sender, "1", 1, end), MR_OK);
+    }
+    ck_assert (mr_sender_next (sender, true, now_ns, &request));
+    ck_assert_uint_eq (request.number, 3);
+    ck_assert_uint_eq (request.end, 30);
+    mr_sender_sent (sender);
+    mr_sender_resend (sender);
+    ck_assert_int_eq (mr_sender_add_at (sender, "1", 1, 40), MR_OK);
+    for (uint64_t i = 0; i < 2; i++) {
+        ck_assert (mr_sender_next (sender, true, now_ns, &request));
+        ck_assert_uint_eq (request.number, 3 + i);
+        ck_assert_uint_eq (request.end, 30 + 10 * i);
+        mr_sender_sent (sender);
+    }
+    mr_sender_destroy (&sender);
+}
+END_TEST
+
 START_TEST (test_a_record_larger_than_a_request_goes_alone)
 {
     set_up (0);
@@ -283,6 +306,7 @@ main (void)
         test_a_broken_connection_at_any_request_loses_and_doubles_nothing,
         test_one_refused_record_is_left_out_alone,
         test_the_window_is_bounded_and_opens_again,
+        test_a_request_that_goes_again_stays_the_same_and_says_where_it_ends,
         test_a_record_larger_than_a_request_goes_alone,
         test_a_server_that_forgot_is_noticed_and_a_new_name_begins_at_1,
         test_an_answer_that_acknowledges_more_than_was_sent_is_ignored,
