@@ -149,7 +149,8 @@ def test_after_a_reboot_an_exporter_that_is_not_started_any_more_delivers_and_ke
     change(chain, "[exporter]\nworkers = 2", "[exporter]\nworkers = 1")
     chain.up()
     wait_for(lambda: "exporter.1 stopped" in chain.complaints(), chain.complaints)
-    assert json.loads(chain.millrace("audit", "--json").stdout)["pending"] == 0
+    wait_for(lambda: json.loads(chain.millrace("audit", "--json").stdout)["pending"] == 0,
+             chain.complaints)
     # 16 batches stay, and those that the journal had not noted as settled: each has a segment.
     assert len(segments()) < 16 + 64 + 8, segments()
     chain.wait_out(producer)
