@@ -1,6 +1,7 @@
 #include "stages/exporter/sink.h"
 
 #include "common/delivery/sinkpath.h"
+#include "tests/support/exporter/sink_kit.h"
 #include "tests/support/suite.h"
 
 #include <fcntl.h>
@@ -13,202 +14,87 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[PATH_MAX - 64];
-
-static const char *
-path_of (const char *file)
-{
-    static char path[PATH_MAX];
-    snprintf (path, sizeof path, "%s/%s", folder, file);
-    return path;
-}
-
-static void
-make_folder (void)
-{
-    snprintf (folder, sizeof folder, "%.200s", mr_test_dir ());
-}
-
-/* A sink and what a cursor would hold of it. */
-typedef struct held {
-    mr_sink_t sink;
-    mr_cursor_state_t committed;
-} held_t;
-
-static mr_status_t
-open_sink (held_t *held, mr_error_t *err)
-{
-    mr_status_t status = held->sink.open (held->sink.self, &held->committed, true, err);
-    if (status == MR_OK) {
-        held->sink.place (held->sink.self, &held->committed);
-    }
-    return status;
-}
-
-static held_t
-make_sink (const char *file)
-{
-    held_t held = {.committed = {.spool = 0}};
-    mr_error_t err = {{0}};
-    ck_assert_int_eq (mr_sink_file_new (path_of (file), &held.sink, &err), MR_OK);
-    return held;
-}
-
-static held_t
-new_sink (const char *file)
-{
-    held_t held = make_sink (file);
-    mr_error_t err = {{0}};
-    ck_assert_msg (open_sink (&held, &err) == MR_OK, "%s", err.text);
-    return held;
-}
-
-static mr_status_t
-try_write (held_t *held, const char *lines, mr_error_t *err)
-{
-    struct iovec iov = {.iov_base = (char *)(uintptr_t)lines, .iov_len = strlen (lines)};
-    return held->sink.write (held->sink.self, &iov, 1, err);
-}
-
-/* Written, but not committed. */
-static void
-write_only (held_t *held, const char *lines)
-{
-    mr_error_t err = {{0}};
-    ck_assert_msg (try_write (held, lines, &err) == MR_OK, "%s", err.text);
-}
-
-static void
-write_all (held_t *held, const char *lines)
-{
-    write_only (held, lines);
-    held->sink.place (held->sink.self, &held->committed);
-}
-
-static void
-close_sink (held_t *held)
-{
-    held->sink.close (held->sink.self);
-}
-
-static void
-destroy_sink (held_t *held)
-{
-    close_sink (held);
-    held->sink.destroy (held->sink.self);
-}
-
-/* As a life after kill -9: what was not committed is only in the file. */
-static void
-start_over (held_t *held)
-{
-    mr_error_t err = {{0}};
-    close_sink (held);
-    ck_assert_msg (open_sink (held, &err) == MR_OK, "%s", err.text);
-}
-
 /* As the pump does when the sink says that it moved. */
 static void
-look_after (held_t *held)
+look_after (mr_held_t *held)
 {
     if (held->sink.moved (held->sink.self)) {
-        start_over (held);
+        mr_held_start_over (held);
     }
-}
-
-static void
-put (const char *file, const char *text)
-{
-    FILE *out = fopen (path_of (file), "a");
-    ck_assert_ptr_nonnull (out);
-    ck_assert_int_ge (fputs (text, out), 0);
-    ck_assert_int_eq (fclose (out), 0);
 }
 
 static void
 move_file (const char *from, const char *to)
 {
     char old[PATH_MAX];
-    snprintf (old, sizeof old, "%s", path_of (from));
-    ck_assert_int_eq (rename (old, path_of (to)), 0);
-}
-
-static void
-assert_holds (const char *file, const char *text)
-{
-    static char got[1 << 16];
-    FILE *source = fopen (path_of (file), "r");
-    ck_assert_msg (source != NULL, "%s is missing", file);
-    size_t bytes = fread (got, 1, sizeof got - 1, source);
-    got[bytes] = '\0';
-    (void)fclose (source);
-    ck_assert_str_eq (got, text);
+    snprintf (old, sizeof old, "%s", mr_held_path (from));
+    ck_assert_int_eq (rename (old, mr_held_path (to)), 0);
 }
 
 START_TEST (test_lines_are_appended_to_what_is_there)
 {
-    make_folder ();
-    held_t held = new_sink ("a/b/out.jsonl"); /* parents are made */
-    write_all (&held, "one\n");
-    write_all (&held, "two\nthree\n");
-    destroy_sink (&held);
+    mr_held_folder ();
+    mr_held_t held = mr_held_new ("a/b/out.jsonl"); /* parents are made */
+    mr_held_write (&held, "one\n");
+    mr_held_write (&held, "two\nthree\n");
+    mr_held_destroy (&held);
     struct stat st;
-    ck_assert_int_eq (stat (path_of ("a/b/out.jsonl"), &st), 0);
+    ck_assert_int_eq (stat (mr_held_path ("a/b/out.jsonl"), &st), 0);
     ck_assert_uint_eq (st.st_mode & 07777 & ~0640U, 0);
-    held = new_sink ("a/b/out.jsonl");
-    write_all (&held, "four\n");
-    assert_holds ("a/b/out.jsonl", "one\ntwo\nthree\nfour\n");
-    destroy_sink (&held);
+    held = mr_held_new ("a/b/out.jsonl");
+    mr_held_write (&held, "four\n");
+    mr_held_assert ("a/b/out.jsonl", "one\ntwo\nthree\nfour\n");
+    mr_held_destroy (&held);
 }
 END_TEST
 
 START_TEST (test_a_line_that_somebody_left_open_is_ended_first)
 {
-    make_folder ();
-    put ("out.jsonl", "half a line");
-    held_t held = new_sink ("out.jsonl");
-    write_all (&held, "one\n");
-    assert_holds ("out.jsonl", "half a line\none\n");
-    destroy_sink (&held);
+    mr_held_folder ();
+    mr_held_put ("out.jsonl", "half a line");
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "one\n");
+    mr_held_assert ("out.jsonl", "half a line\none\n");
+    mr_held_destroy (&held);
 }
 END_TEST
 
 START_TEST (test_a_file_that_was_moved_away_is_left_alone)
 {
-    make_folder ();
-    held_t held = new_sink ("out.jsonl");
-    write_all (&held, "one\n");
+    mr_held_folder ();
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "one\n");
     look_after (&held); /* nothing happened */
     move_file ("out.jsonl", "old.jsonl");
     look_after (&held);
-    assert_holds ("out.jsonl", "");
-    write_all (&held, "two\n");
-    assert_holds ("old.jsonl", "one\n");
-    assert_holds ("out.jsonl", "two\n");
-    ck_assert_int_eq (unlink (path_of ("out.jsonl")), 0);
+    mr_held_assert ("out.jsonl", "");
+    mr_held_write (&held, "two\n");
+    mr_held_assert ("old.jsonl", "one\n");
+    mr_held_assert ("out.jsonl", "two\n");
+    ck_assert_int_eq (unlink (mr_held_path ("out.jsonl")), 0);
     look_after (&held);
-    write_all (&held, "three\n");
-    assert_holds ("out.jsonl", "three\n");
-    destroy_sink (&held);
+    mr_held_write (&held, "three\n");
+    mr_held_assert ("out.jsonl", "three\n");
+    mr_held_destroy (&held);
 }
 END_TEST
 
 START_TEST (test_a_path_that_is_gone_for_a_while_is_tried_again)
 {
-    make_folder ();
-    held_t held = new_sink ("d/out.jsonl");
-    close_sink (&held);
-    ck_assert_int_eq (unlink (path_of ("d/out.jsonl")), 0);
-    ck_assert_int_eq (rmdir (path_of ("d")), 0);
-    put ("d", ""); /* in its way */
+    const char *folder = mr_held_folder ();
+    mr_held_t held = mr_held_new ("d/out.jsonl");
+    mr_held_close (&held);
+    ck_assert_int_eq (unlink (mr_held_path ("d/out.jsonl")), 0);
+    ck_assert_int_eq (rmdir (mr_held_path ("d")), 0);
+    mr_held_put ("d", ""); /* in its way */
     mr_error_t err;
-    ck_assert_int_eq (open_sink (&held, &err), MR_AGAIN);
+    ck_assert_int_eq (mr_held_open (&held, &err), MR_AGAIN);
     ck_assert_ptr_nonnull (strstr (err.text, folder));
-    ck_assert_int_eq (unlink (path_of ("d")), 0);
-    ck_assert_int_eq (open_sink (&held, &err), MR_OK);
-    write_all (&held, "one\n");
-    assert_holds ("d/out.jsonl", "one\n");
-    destroy_sink (&held);
+    ck_assert_int_eq (unlink (mr_held_path ("d")), 0);
+    ck_assert_int_eq (mr_held_open (&held, &err), MR_OK);
+    mr_held_write (&held, "one\n");
+    mr_held_assert ("d/out.jsonl", "one\n");
+    mr_held_destroy (&held);
 }
 END_TEST
 
@@ -218,116 +104,116 @@ START_TEST (test_what_was_written_before_a_crash_is_not_written_again)
 {
     static const char lines[] = "two\nthree\nfour\n";
     for (size_t cut = 0; cut < sizeof lines; cut++) { /* the crash came after so many bytes */
-        make_folder ();
-        held_t held = new_sink ("out.jsonl");
-        write_all (&held, "one\n");
+        mr_held_folder ();
+        mr_held_t held = mr_held_new ("out.jsonl");
+        mr_held_write (&held, "one\n");
         char written[sizeof lines];
         snprintf (written, sizeof written, "%.*s", (int)cut, lines);
-        put ("out.jsonl", written);
-        start_over (&held);
-        write_all (&held, "two\n");
-        write_all (&held, "three\nfour\n");
-        write_all (&held, "five\n");
-        assert_holds ("out.jsonl", "one\ntwo\nthree\nfour\nfive\n");
-        ck_assert_int_ne (access (path_of ("out.jsonl.torn"), F_OK), 0);
-        destroy_sink (&held);
+        mr_held_put ("out.jsonl", written);
+        mr_held_start_over (&held);
+        mr_held_write (&held, "two\n");
+        mr_held_write (&held, "three\nfour\n");
+        mr_held_write (&held, "five\n");
+        mr_held_assert ("out.jsonl", "one\ntwo\nthree\nfour\nfive\n");
+        ck_assert_int_ne (access (mr_held_path ("out.jsonl.torn"), F_OK), 0);
+        mr_held_destroy (&held);
     }
 }
 END_TEST
 
 START_TEST (test_bytes_that_are_not_due_are_moved_aside)
 {
-    make_folder ();
-    held_t held = new_sink ("out.jsonl");
-    write_all (&held, "one\n");
-    write_only (&held, "two\nthrough\nfour\n");
-    start_over (&held);
-    write_all (&held, "two\nthree\n");
-    assert_holds ("out.jsonl", "one\ntwo\nthree\n");
-    assert_holds ("out.jsonl.torn", "through\nfour\n");
-    destroy_sink (&held);
+    mr_held_folder ();
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "one\n");
+    mr_held_write_only (&held, "two\nthrough\nfour\n");
+    mr_held_start_over (&held);
+    mr_held_write (&held, "two\nthree\n");
+    mr_held_assert ("out.jsonl", "one\ntwo\nthree\n");
+    mr_held_assert ("out.jsonl.torn", "through\nfour\n");
+    mr_held_destroy (&held);
 }
 END_TEST
 
 START_TEST (test_bytes_behind_which_nothing_is_due_are_moved_aside)
 {
-    make_folder ();
-    held_t held = new_sink ("out.jsonl");
-    write_all (&held, "one\n");
-    put ("out.jsonl", "mine\n");
-    start_over (&held);
+    mr_held_folder ();
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "one\n");
+    mr_held_put ("out.jsonl", "mine\n");
+    mr_held_start_over (&held);
     mr_error_t err;
     ck_assert_int_eq (held.sink.settle (held.sink.self, &err), MR_OK);
-    assert_holds ("out.jsonl", "one\n");
-    assert_holds ("out.jsonl.torn", "mine\n");
-    write_all (&held, "two\n");
-    assert_holds ("out.jsonl", "one\ntwo\n");
-    destroy_sink (&held);
+    mr_held_assert ("out.jsonl", "one\n");
+    mr_held_assert ("out.jsonl.torn", "mine\n");
+    mr_held_write (&held, "two\n");
+    mr_held_assert ("out.jsonl", "one\ntwo\n");
+    mr_held_destroy (&held);
 }
 END_TEST
 
 START_TEST (test_what_others_write_meanwhile_stays)
 {
-    make_folder ();
-    held_t held = new_sink ("out.jsonl");
-    write_all (&held, "one\n");
-    put ("out.jsonl", "mine\n");
-    write_all (&held, "two\n");
-    start_over (&held);
-    write_all (&held, "three\n");
-    assert_holds ("out.jsonl", "one\nmine\ntwo\nthree\n");
-    destroy_sink (&held);
+    mr_held_folder ();
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "one\n");
+    mr_held_put ("out.jsonl", "mine\n");
+    mr_held_write (&held, "two\n");
+    mr_held_start_over (&held);
+    mr_held_write (&held, "three\n");
+    mr_held_assert ("out.jsonl", "one\nmine\ntwo\nthree\n");
+    mr_held_destroy (&held);
 }
 END_TEST
 
 START_TEST (test_a_file_moved_away_before_the_commit_is_found_by_its_inode)
 {
-    make_folder ();
-    held_t held = new_sink ("out.jsonl");
-    write_all (&held, "one\n");
-    write_only (&held, "two\n");
-    close_sink (&held);
+    mr_held_folder ();
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "one\n");
+    mr_held_write_only (&held, "two\n");
+    mr_held_close (&held);
     move_file ("out.jsonl", "out.jsonl.1");
-    put ("out.jsonl", ""); /* as logrotate's `create` does */
-    start_over (&held);
+    mr_held_put ("out.jsonl", ""); /* as logrotate's `create` does */
+    mr_held_start_over (&held);
     ck_assert (!held.sink.moved (held.sink.self)); /* its end is not compared yet */
-    write_all (&held, "two\n");
-    assert_holds ("out.jsonl.1", "one\ntwo\n");
+    mr_held_write (&held, "two\n");
+    mr_held_assert ("out.jsonl.1", "one\ntwo\n");
     ck_assert (held.sink.moved (held.sink.self));
-    start_over (&held);
-    write_all (&held, "three\n");
-    assert_holds ("out.jsonl.1", "one\ntwo\n");
-    assert_holds ("out.jsonl", "three\n");
-    destroy_sink (&held);
+    mr_held_start_over (&held);
+    mr_held_write (&held, "three\n");
+    mr_held_assert ("out.jsonl.1", "one\ntwo\n");
+    mr_held_assert ("out.jsonl", "three\n");
+    mr_held_destroy (&held);
 }
 END_TEST
 
 START_TEST (test_another_file_at_the_path_keeps_what_it_holds)
 {
-    make_folder ();
-    held_t held = new_sink ("out.jsonl");
-    write_all (&held, "one\ntwo\n");
-    close_sink (&held);
-    put ("new.jsonl", "theirs\n");
+    mr_held_folder ();
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "one\ntwo\n");
+    mr_held_close (&held);
+    mr_held_put ("new.jsonl", "theirs\n");
     move_file ("new.jsonl", "out.jsonl");
-    start_over (&held);
-    write_all (&held, "three\n");
-    assert_holds ("out.jsonl", "theirs\nthree\n");
-    destroy_sink (&held);
+    mr_held_start_over (&held);
+    mr_held_write (&held, "three\n");
+    mr_held_assert ("out.jsonl", "theirs\nthree\n");
+    mr_held_destroy (&held);
 }
 END_TEST
 
 START_TEST (test_a_file_that_somebody_cut_goes_on_at_its_end)
 {
-    make_folder ();
-    held_t held = new_sink ("out.jsonl");
-    write_all (&held, "one\ntwo\n");
-    close_sink (&held);
-    ck_assert_int_eq (truncate (path_of ("out.jsonl"), 0), 0);
-    start_over (&held);
-    write_all (&held, "three\n");
-    assert_holds ("out.jsonl", "three\n");
-    destroy_sink (&held);
+    mr_held_folder ();
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "one\ntwo\n");
+    mr_held_close (&held);
+    ck_assert_int_eq (truncate (mr_held_path ("out.jsonl"), 0), 0);
+    mr_held_start_over (&held);
+    mr_held_write (&held, "three\n");
+    mr_held_assert ("out.jsonl", "three\n");
+    mr_held_destroy (&held);
 }
 END_TEST
 
@@ -343,24 +229,24 @@ limit_file (rlim_t bytes)
 
 START_TEST (test_a_full_disk_never_leaves_a_torn_line)
 {
-    make_folder ();
+    mr_held_folder ();
     signal (SIGXFSZ, SIG_IGN);
-    held_t held = new_sink ("out.jsonl");
-    write_all (&held, "123456789\n");
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "123456789\n");
     for (rlim_t room = 10; room < 30; room++) { /* the write ends somewhere in three lines */
         limit_file (room);
         mr_error_t err;
-        ck_assert_int_eq (try_write (&held, "abcdef\nghi\n12345678\n", &err), MR_AGAIN);
+        ck_assert_int_eq (mr_held_try_write (&held, "abcdef\nghi\n12345678\n", &err), MR_AGAIN);
         ck_assert_ptr_nonnull (strstr (err.text, "out.jsonl"));
         limit_file (RLIM_INFINITY);
-        assert_holds ("out.jsonl", "123456789\n");
-        start_over (&held);
+        mr_held_assert ("out.jsonl", "123456789\n");
+        mr_held_start_over (&held);
     }
     limit_file (30);
-    write_all (&held, "abcdef\nghi\n12345678\n");
+    mr_held_write (&held, "abcdef\nghi\n12345678\n");
     limit_file (RLIM_INFINITY);
-    assert_holds ("out.jsonl", "123456789\nabcdef\nghi\n12345678\n");
-    destroy_sink (&held);
+    mr_held_assert ("out.jsonl", "123456789\nabcdef\nghi\n12345678\n");
+    mr_held_destroy (&held);
 }
 END_TEST
 
@@ -395,9 +281,9 @@ END_TEST
 START_TEST (test_checking_a_path_makes_nothing)
 {
     mr_error_t err;
-    make_folder ();
-    ck_assert_int_eq (mr_sink_path_check (path_of ("new/deep/out.jsonl"), true, &err), MR_OK);
-    ck_assert_int_ne (access (path_of ("new"), F_OK), 0);
+    const char *folder = mr_held_folder ();
+    ck_assert_int_eq (mr_sink_path_check (mr_held_path ("new/deep/out.jsonl"), true, &err), MR_OK);
+    ck_assert_int_ne (access (mr_held_path ("new"), F_OK), 0);
     ck_assert_int_eq (mr_sink_path_check (folder, true, &err), MR_CONFIG);
     ck_assert_ptr_nonnull (strstr (err.text, "is a directory; name a file in it"));
     ck_assert_int_eq (mr_sink_path_check ("/dev/null", true, &err), MR_CONFIG);
