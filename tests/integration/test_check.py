@@ -318,3 +318,21 @@ def test_a_sink_file_that_only_others_may_write_is_found(folder):
     code, lines = check(folder, config(), user="65534")
     assert code == 78
     assert lines == ["7: [sink out] path: cannot write {folder}/out.jsonl: Permission denied"]
+
+
+def test_a_network_file_system_is_refused(folder):
+    """strace answers statfs for the kernel: everything here is on NFS (0x6969)."""
+    program = os.path.join(folder, "check")
+    with open(program, "w", encoding="utf-8") as out:
+        out.write("#!/bin/sh\nexec strace -f -o /dev/null -e trace=statfs "
+                  "-e inject=statfs:poke_exit=@arg2=6969000000000000 "
+                  f'{os.path.join(BIN, "millrace")} check x.ini\n')
+    os.chmod(program, 0o700)
+    with open(os.path.join(folder, "x.ini"), "w", encoding="utf-8") as out:
+        out.write(config(pipeline="run_dir = run\ndata_dir = data\n"))
+    done = subprocess.run([program], cwd=folder, capture_output=True, text=True, timeout=120,
+                          check=False, env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    words = "is on a network file system (NFS); locks do not hold there, take a local directory"
+    assert (done.returncode, (done.stdout + done.stderr).splitlines()) == (78, [
+        f"x.ini:{line}: [pipeline] {name}_dir: {os.path.realpath(folder)}/{name} {words}"
+        for line, name in ((2, "run"), (3, "data"))])

@@ -19,6 +19,9 @@ COMMANDS = [
     ("logs -n", 64, "--lines needs a value: --lines N"),
     ("logs --lines few", 64, '--lines: "few" is not a number'),
     ("logs no.such", 1, "no such log in {folder}/data/log"),
+    ("down --rate 5", 64, "there is no --rate here; `millrace help down` lists the options"),
+    ("audit --lines 5", 64, "there is no --lines here; `millrace help audit` lists the options"),
+    ("audit nowhere", 1, "cannot look into nowhere: No such file or directory"),
     ("help starting", 64, 'no command "starting"'),
     ("completion ksh", 64, "ksh: there are bash, zsh and fish"),
     ("send --follow a b", 64, "--follow and --loop take one file"),
@@ -127,6 +130,33 @@ def test_a_program_that_cannot_start_like_that_says_so(program, words, said):
     done = subprocess.run([os.path.join(BIN, program), *words.split()], capture_output=True,
                           text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stdout, done.stderr) == (64, "", f"{program}: {said}\n")
+
+
+def test_an_audit_before_the_first_record_says_so(chain):
+    done = run("audit", chain)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0, "audit: nothing was received yet\n", "")
+
+
+def test_events_of_a_chain_that_does_not_run_are_waited_for(chain):
+    with subprocess.Popen([os.path.join(BIN, "millrace"), "-c", chain.config, "events"], text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE) as watching:
+        said = watching.stderr.readline()
+        watching.terminate()
+    assert said == f"millrace events: nothing runs in {chain.run_dir} yet; waiting for events\n"
+
+
+def test_chaos_that_the_disk_has_no_room_for_starts_nothing(tmp_path):
+    done = subprocess.run([os.path.join(BIN, "millrace"), "chaos", "--for", "24h", "--rate",
+                           "1000000000", "--kill", "monitor"], capture_output=True, text=True,
+                          timeout=60, check=False, stdin=subprocess.DEVNULL,
+                          env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert " MiB free, and up to " in done.stderr
+    assert done.stderr.endswith(" may be needed: take a smaller --rate or --for, or another "
+                                "directory by TMPDIR\n")
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_full_output_is_an_error():

@@ -136,13 +136,22 @@ def test_wrong_words_and_unknown_letters_are_refused(chain):
     assert "write `dead ls`" in chain.millrace("dead", "rm", code=64).stderr
 
 
-def test_a_letter_of_which_only_the_start_was_kept_cannot_go_again():
-    with Chain(real=True, ingest=INGEST) as chain:
+@pytest.mark.parametrize("ingest, more, code, words", [
+    (INGEST, {"record": "abc", "original_bytes": 5000}, 1,
+     "only the start of the record was kept"),
+    (INGEST, {}, 1, "the letter holds no record"),
+    (INGEST, {"record_base64": "?"}, 1, "the letter holds no record"),
+    (INGEST, {"record": "abc"}, 99, "no answer from ipc://"),
+    ("pull = ipc://run/pull\n", {"record": "abc"}, 78, "there is no socket to send it to"),
+])
+def test_a_letter_that_cannot_go_again_says_why_and_stays(ingest, more, code, words):
+    with Chain(real=True, ingest=ingest) as chain:
         os.makedirs(os.path.join(chain.folder, "data", "dead"), exist_ok=True)
-        row = {"id": "00000000000000ab-1-0", "error_type": "record_too_long", "record": "abc",
-               "original_bytes": 5000}
+        row = {"id": "00000000000000ab-1-0", "error_type": "record_too_long", **more}
         path = os.path.join(chain.folder, "data", "dead", "exporter.0.jsonl")
         with open(path, "w", encoding="utf-8") as out:
             out.write(json.dumps(row) + "\n")
-        refused = chain.millrace("dead", "replay", row["id"], code=1)
-        assert "only the start of the record was kept" in refused.stderr
+        refused = chain.millrace("dead", "replay", "--timeout", "0.1", row["id"], code=code)
+        assert f"millrace dead: {row['id']}: {words}" in refused.stderr
+        assert refused.stdout == "0 replayed\n"
+        assert [letter["id"] for letter in letters(chain)] == [row["id"]]

@@ -86,7 +86,8 @@ def test_show_prints_the_records_of_a_batch_and_its_dead_letters(chain):
         row["record"] for row in taken if row["record"] == "not json"]
     text = chain.millrace("log", "show", "ingest.0.journal", f"{journal}-2").stdout
     assert text.splitlines()[1:] == [row["record"] for row in taken]
-    chain.millrace("log", "show", "ingest.0.journal", "9999", code=1)
+    missed = chain.millrace("log", "show", "ingest.0.journal", "9999", code=1)
+    assert missed.stderr.endswith("/ingest.0.journal: batch 9999 is not in it\n")
     chain.millrace("log", "show", "ingest.0.journal", "x", code=64)
 
 
@@ -112,9 +113,12 @@ def test_cut_is_refused_while_a_worker_lives_and_keeps_what_it_takes(chain):
     chain.millrace("down")
     said = chain.millrace("log", "cut", "ingest.0.journal", place, code=1)
     assert "would be cut" in said.stdout and "3 batches with" in said.stdout
+    assert said.stderr == "millrace log: nothing was cut; --yes cuts\n"
     assert len([row for row in rows(chain, "ls", "ingest.0.journal") if "batch" in row]) == len(
         batches)
-    chain.millrace("log", "cut", "ingest.0.journal", str(int(place) + 8), "--yes", code=1)
+    amid = chain.millrace("log", "cut", "ingest.0.journal", str(int(place) + 8), "--yes", code=1)
+    assert (f"nothing begins at {int(place) + 8}; `millrace log ls` shows the positions of its "
+            "frames") in amid.stderr
     assert "\ncut " in "\n" + chain.millrace("log", "cut", "ingest.0.journal", place,
                                              "--yes").stdout
     left = [row for row in rows(chain, "ls", "ingest.0.journal") if "batch" in row]

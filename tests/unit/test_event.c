@@ -83,11 +83,13 @@ static void
 assert_replaced_refused (const char *json, const char *from, const char *to, const char *why)
 {
     char text[2048];
+    char words[64];
     const char *at = strstr (json, from);
+    snprintf (words, sizeof words, "event: bad %s", why);
     ck_assert_ptr_nonnull (at);
     snprintf (text, sizeof text, "%.*s%s%s", (int)(at - json), json, to, at + strlen (from));
     assert_refused (json == success_json ? "success.processor.handle" : "error.processor.handle",
-                    text, why);
+                    text, words);
 }
 
 START_TEST (test_events_are_written_as_documented)
@@ -203,14 +205,14 @@ END_TEST
 START_TEST (test_what_is_not_one_json_object_is_refused)
 {
     const char *topic = "success.processor.handle";
-    assert_refused (topic, "", "JSON");
+    assert_refused (topic, "", "event: bad JSON at byte 0: ");
     assert_refused (topic, "[]", "not an object");
     assert_refused (topic, "7", "JSON");
     assert_refused (topic, "{\"a\":1,\"a\":2}", "JSON");
-    assert_refused (topic, "{} {}", "JSON");
+    assert_refused (topic, "{} {}", "event: bad JSON at byte 4: ");
     assert_refused (topic, "{\"domain\":\"\xff\"}", "JSON");
     assert_refused (topic, "{\"domain\":\"a\\u0000b\"}", "domain");
-    assert_refused (topic, "{}", "domain");
+    assert_refused (topic, "{}", "event: bad domain");
 }
 END_TEST
 

@@ -117,32 +117,83 @@ START_TEST (test_gaps_are_counted_per_worker_and_only_while_listening)
 }
 END_TEST
 
-START_TEST (test_malformed_events_are_counted_and_change_nothing)
+#define COUNTERS(operations)                                                                 \
+    "{'domain':'ingest','worker':'ingest.0','incarnation':'0000000000000001','event_seq':1," \
+    "'ts':'2026-11-23T08:41:38Z','pid':1,'slot':0,'state':'running','uptime_ms':1,"          \
+    "'blocked_ms':1,'callback_failures':0,'operations':" operations "}"
+
+START_TEST (test_malformed_events_are_counted_named_and_change_nothing)
 {
-    static const char *const bad[][2] = {
-        {"success.processor.handle", "{'domain':'processor'}"},
-        {"success.processor.handle", "not json"},
-        {"counters.processor.0", "[]"},
-        {"counters.processor.0", "{'worker':'processor.1'}"},
-        {"totals.exporter.0", "{'worker':'exporter.0'}"},
-        {"state.processor.0", "{}"},
+    /* Topic, JSON, what is said of it. */
+    static const char *const bad[][3] = {
+        {"success.processor.handle", "{'domain':'processor'}", "event: bad operation"},
+        {"success.processor.handle", "not json", "event: bad JSON at byte 3: "},
+        {"counters.processor.0", "not json", "event: bad JSON at byte 3: "},
+        {"counters.processor.0", "[]", "event: bad worker, or not that of its topic"},
+        {"counters.processor.0", "{'worker':'processor.1'}",
+         "event: bad worker, or not that of its topic"},
+        {"totals.exporter.0", "{'worker':'exporter.0'}", "totals: bad incarnation"},
+        {"totals.exporter.0", "{'worker':7}", "event: bad worker, or not that of its topic"},
+        {"state.processor.0", "{}", "event: bad worker"},
+        {"state.processor.0", "[]", "event: not a JSON object"},
+        {"launcher.started", "7", "event: bad JSON at byte 1: "},
         {"counters.ingest.0",
-         "{'domain':'ingest','worker':'ingest.0','incarnation':'0000000000000001','event_seq':1,"
-         "'ts':'2026-11-23T08:41:38Z','pid':1,'slot':0,'state':'running','uptime_ms':1,"
-         "'blocked_ms':1,'callback_failures':0,'operations':{'a\\nb':{'count':0,'records':0,"
-         "'errors':0,'error_types':{}}}}"},
-        {"gossip.processor.0", "{}"},
-        {"", "{}"},
+         COUNTERS ("{'a\\nb':{'count':0,'records':0,'errors':0,'error_types':{}}}"),
+         "counters: bad operation"},
+        {"counters.ingest.0", COUNTERS ("{'receive':[]}"),
+         "counters: operation: not a JSON object"},
+        {"counters.ingest.0", COUNTERS ("{'receive':{}}"), "counters: operation: bad count"},
+        {"counters.ingest.0",
+         COUNTERS ("{'receive':{'count':0,'records':0,'errors':0,'error_types':{'a b':1}}}"),
+         "counters: bad error_types of receive"},
+        {"counters.ingest.0",
+         COUNTERS ("{'receive':{'count':0,'records':0,'errors':0,'error_types':{'a':-1}}}"),
+         "counters: bad error_types of receive"},
+        {"counters.ingest.0", COUNTERS ("{},'ledger':[]"), "ledger: not a JSON object"},
+        {"counters.ingest.0", COUNTERS ("{},'ledger':{'received':1}"), "ledger: bad exported"},
+        {"counters.ingest.0", COUNTERS ("{},'latency':{'count':'1'}"), "latency: bad count"},
+        {"gossip.processor.0", "{}", "event: unknown topic gossip.processor.0"},
+        {"", "{}", "event: unknown topic "},
     };
     mr_registry_t *registry = mr_test_registry ();
     size_t count = sizeof bad / sizeof bad[0];
     for (size_t i = 0; i < count; i++) {
         ck_assert_int_eq (mr_test_event (registry, bad[i][0], "%s", bad[i][1]), MR_INVALID);
-        ck_assert_uint_gt (strlen (mr_test_registry_why ()), 0);
+        ck_assert_msg (strncmp (mr_test_registry_why (), bad[i][2], strlen (bad[i][2])) == 0,
+                       "\"%s\" instead of \"%s\"", mr_test_registry_why (), bad[i][2]);
     }
     ck_assert_uint_eq (registry->malformed, count);
     ck_assert_uint_eq (registry->events, 0);
     ck_assert_uint_eq (registry->life_count, 0);
+    mr_registry_destroy (&registry);
+}
+END_TEST
+
+START_TEST (test_an_event_over_the_limit_and_counters_of_too_many_operations_are_refused)
+{
+    enum { OPERATIONS = MR_TALLY_MAX_KEYS + 1, ROOM = 128 };
+    mr_error_t err;
+    static char json[MR_EVENT_MAX_BYTES + 1];
+    mr_registry_t *registry = mr_test_registry ();
+    mr_raw_event_t event = {.topic = "state.ingest.0", .json = json, .bytes = sizeof json};
+    ck_assert_int_eq (mr_registry_event (registry, &event, MR_NS_PER_S, &err), MR_INVALID);
+    char expected[ROOM];
+    snprintf (expected, sizeof expected, "event: %zu bytes, limit %d", sizeof json,
+              MR_EVENT_MAX_BYTES);
+    ck_assert_str_eq (err.text, expected);
+    json_t *operations = json_object ();
+    for (int i = 0; i < OPERATIONS; i++) {
+        char name[ROOM];
+        snprintf (name, sizeof name, "operation-%d", i);
+        json_object_set_new (
+            operations, name,
+            json_pack ("{s:i,s:i,s:i,s:{}}", "count", 0, "records", 0, "errors", 0, "error_types"));
+    }
+    mr_tallies_t tallies;
+    ck_assert_int_eq (mr_counters_read_operations (operations, &tallies, &err), MR_INVALID);
+    snprintf (expected, sizeof expected, "counters: more than %d operations", MR_TALLY_MAX_KEYS);
+    ck_assert_str_eq (err.text, expected);
+    json_decref (operations);
     mr_registry_destroy (&registry);
 }
 END_TEST
@@ -354,7 +405,8 @@ main (void)
         test_late_events_of_a_forgotten_life_are_refused,
         test_a_living_worker_is_never_summed_up,
         test_gaps_are_counted_per_worker_and_only_while_listening,
-        test_malformed_events_are_counted_and_change_nothing,
+        test_malformed_events_are_counted_named_and_change_nothing,
+        test_an_event_over_the_limit_and_counters_of_too_many_operations_are_refused,
         test_every_member_of_counters_is_needed_and_checked,
         test_the_latest_life_of_a_worker_speaks_for_its_journal,
         test_a_journal_counts_once_however_many_lives_ended_meanwhile,

@@ -112,22 +112,27 @@ END_TEST
 
 START_TEST (test_a_snapshot_of_another_shape_is_set_aside)
 {
-    static const char *const bad[] = {
-        "[]",
-        "{}",
-        "{\"version\":2}",
-        "{\"version\":1}",
-        "{\"version\":1,\"ended\":{\"a\":{}},\"ended_ledger\":{},\"lives\":[],\"totals\":[]}",
+    /* The file, what is said of it behind the names. */
+    static const char *const bad[][2] = {
+        {"[]", "snapshot: not a JSON object"},
+        {"{}", "snapshot: bad version"},
+        {"{", "bad JSON at byte 1: "},
+        {"{\"version\":2}", "snapshot: version 2, this program reads 1"},
+        {"{\"version\":1}", "snapshot: bad ended"},
+        {"{\"version\":1,\"ended\":{\"a\":{}},\"ended_ledger\":{},\"lives\":[],\"totals\":[]}",
+         "snapshot: bad ended_latency_count"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         make_path ();
         FILE *file = fopen (path, "w");
         ck_assert_ptr_nonnull (file);
-        fputs (bad[i], file);
+        fputs (bad[i][0], file);
         fclose (file);
         mr_error_t err;
         mr_registry_t *registry = mr_test_registry ();
         ck_assert_int_eq (mr_snapshot_load (registry, path, &err), MR_INVALID);
+        ck_assert_msg (strstr (err.text, bad[i][1]) != NULL, "\"%s\" instead of \"%s\"", err.text,
+                       bad[i][1]);
         ck_assert_int_eq (access (aside, F_OK), 0);
         mr_registry_destroy (&registry);
     }

@@ -169,22 +169,30 @@ END_TEST
 
 START_TEST (test_broken_totals_are_refused_as_a_whole)
 {
-    static const char *const bad[] = {
-        "{}",
-        "{'metric':'a b','type':'counter','series':[]}",
-        "{'metric':'a','type':'gauge','series':[]}",
-        "{'metric':'a','type':'counter','series':{}}",
-        "{'metric':'a','type':'counter','series':[7]}",
-        "{'metric':'a','type':'counter','series':[{'labels':{},'value':'1'}]}",
-        "{'metric':'a','type':'counter','series':[{'labels':[],'value':1}]}",
-        "{'metric':'a','type':'counter','series':[{'labels':{'x':{}},'value':1}]}",
-        "{'metric':'a','type':'histogram','series':[{'labels':{},'value':1}]}",
-        "{'metric':'a','type':'histogram','series':[{'labels':{},'count':1,'sum':1,'min':1,"
-        "'max':1,'buckets':[[2,1],[1,1]]}]}",
-        "{'metric':'a','type':'histogram','series':[{'labels':{},'count':1,'sum':1,'min':1,"
-        "'max':1,'buckets':[[1,2]]}]}",
-        "{'metric':'a','type':'histogram','series':[{'labels':{},'count':1,'sum':1,'min':1,"
-        "'max':1,'buckets':[1]}]}",
+    /* The metric, what is said of it. */
+    static const char *const bad[][2] = {
+        {"{}", "totals: metric: bad metric"},
+        {"{'metric':'a b','type':'counter','series':[]}", "totals: metric: bad metric"},
+        {"{'metric':'a','type':'gauge','series':[]}", "totals: metric a: bad type"},
+        {"{'metric':'a','type':'counter','series':{}}", "totals: metric: bad series"},
+        {"{'metric':'a','type':'counter','series':[7]}", "totals: series: not a JSON object"},
+        {"{'metric':'a','type':'counter','series':[{'labels':{},'value':'1'}]}",
+         "totals: series: bad value"},
+        {"{'metric':'a','type':'counter','series':[{'labels':[],'value':1}]}",
+         "totals: metric a: bad labels"},
+        {"{'metric':'a','type':'counter','series':[{'labels':{'x':{}},'value':1}]}",
+         "totals: metric a: bad labels"},
+        {"{'metric':'a','type':'histogram','series':[{'labels':{},'value':1}]}",
+         "totals: series: bad count"},
+        {"{'metric':'a','type':'histogram','series':[{'labels':{},'count':1,'sum':1,'min':1,"
+         "'max':1,'buckets':[[2,1],[1,1]]}]}",
+         "totals: metric a: bad buckets"},
+        {"{'metric':'a','type':'histogram','series':[{'labels':{},'count':1,'sum':1,'min':1,"
+         "'max':1,'buckets':[[1,2]]}]}",
+         "totals: metric a: bad buckets"},
+        {"{'metric':'a','type':'histogram','series':[{'labels':{},'count':1,'sum':1,'min':1,"
+         "'max':1,'buckets':[1]}]}",
+         "totals: metric a: bad buckets"},
     };
     mr_registry_t *registry = mr_test_registry ();
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -193,8 +201,9 @@ START_TEST (test_broken_totals_are_refused_as_a_whole)
                            "{'worker':'exporter.0','incarnation':'0000000000000001',"
                            "'event_seq':1,'ts':'2026-11-23T08:41:38Z','metrics':["
                            "{'metric':'good','type':'counter','series':[]},%s]}",
-                           bad[i]);
-        ck_assert_msg (status == MR_INVALID, "%s", bad[i]);
+                           bad[i][0]);
+        ck_assert_msg (status == MR_INVALID, "%s", bad[i][0]);
+        ck_assert_str_eq (mr_test_registry_why (), bad[i][1]);
     }
     ck_assert_uint_eq (registry->totals_count, 0);
     mr_registry_destroy (&registry);
