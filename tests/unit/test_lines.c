@@ -146,6 +146,18 @@ START_TEST (test_what_is_no_file_is_refused)
 }
 END_TEST
 
+START_TEST (test_a_place_behind_the_end_of_a_file_is_refused)
+{
+    new_file ("one\n");
+    mr_lines_t *lines = open_lines (false);
+    char expected[PATH_MAX + 80];
+    snprintf (expected, sizeof expected, "%s becomes shorter while it is read", path);
+    ck_assert_int_eq (mr_lines_seek (lines, 5, &err), MR_INVALID);
+    ck_assert_str_eq (err.text, expected);
+    mr_lines_close (&lines);
+}
+END_TEST
+
 static void
 hear_line (void *arg, const char *line, size_t bytes)
 {
@@ -312,6 +324,7 @@ main (void)
         test_lines_longer_than_one_read_come_whole,
         test_a_line_beyond_the_limit_is_refused_with_its_place,
         test_what_is_no_file_is_refused,
+        test_a_place_behind_the_end_of_a_file_is_refused,
         test_each_line_of_a_file_is_told,
         test_followed_a_line_counts_when_it_is_whole,
         test_followed_a_shorter_file_begins_anew,
