@@ -130,20 +130,6 @@ scan_all (const char *data_dir, search_t *search, mr_error_t *err)
     return MR_OK;
 }
 
-/* Whether the file is of another start of the machine: then no living process can have mapped it.
- */
-static bool
-is_of_another_start (const char *path)
-{
-    mr_window_t *window = NULL;
-    if (access (path, F_OK) != 0) {
-        return false;
-    }
-    mr_status_t status = mr_window_open (path, 0, &window, NULL);
-    mr_window_close (&window);
-    return status == MR_CLOSED;
-}
-
 static mr_status_t
 check_span (const mr_journal_info_t *info, mr_error_t *err)
 {
@@ -168,7 +154,7 @@ make_anew (mr_rebuild_t *rebuild, mr_window_t **ret_window, mr_error_t *err)
     search->journal = info->id;
     search->after = info->watermark;
     mr_status_t status = check_span (info, err);
-    if (status == MR_OK && info->top_seq > 0 && !is_of_another_start (rebuild->path)) {
+    if (status == MR_OK && info->top_seq > 0 && !mr_window_of_another_start (rebuild->path)) {
         status = lock_out (rebuild, &fd, err);
     }
     if (status == MR_OK && info->top_seq > 0) {

@@ -108,8 +108,10 @@ mr_window_open (const char *path, uint64_t journal, mr_window_t **ret_window, mr
     const header_t *header = &self->map->head.header;
     char boot_id[MR_BOOT_ID_BYTES];
     mr_boot_id (boot_id);
-    if (header->magic != WINDOW_MAGIC || header->version != WINDOW_VERSION ||
-        header->ring != MR_WINDOW_RING) {
+    if (header->magic == 0 && header->version == 0) {
+        status = MR_CLOSED; /* its pages never came to the disk: as good as none */
+    } else if (header->magic != WINDOW_MAGIC || header->version != WINDOW_VERSION ||
+               header->ring != MR_WINDOW_RING) {
         mr_error_set (err, "%s is not a window of this version; remove it while nothing runs",
                       path);
         status = MR_INVALID;
@@ -123,6 +125,22 @@ mr_window_open (const char *path, uint64_t journal, mr_window_t **ret_window, mr
     }
     *ret_window = self;
     return MR_OK;
+}
+
+bool
+mr_window_of_another_start (const char *path)
+{
+    mr_window_t *self = NULL;
+    if (map_file (path, &self, NULL) != MR_OK) {
+        return false;
+    }
+    const header_t *header = &self->map->head.header;
+    char boot_id[MR_BOOT_ID_BYTES];
+    mr_boot_id (boot_id);
+    bool other =
+        header->magic == WINDOW_MAGIC && memcmp (header->boot_id, boot_id, sizeof boot_id) != 0;
+    mr_window_close (&self);
+    return other;
 }
 
 static mr_status_t

@@ -52,11 +52,16 @@ MR_CHECK mr_status_t mr_window_install (mr_window_t *self, mr_error_t *err);
 
 /* Map the file.
  *   journal  what it must belong to; 0: any
- * MR_OK; MR_CLOSED: there is none or not a whole one, or it is of another journal or of another
- * start of this machine (after power loss its pages may be old): it must be rebuilt; MR_INVALID:
- * not a window, or another version (err says what to do); MR_SYSTEM. */
+ * MR_OK; MR_CLOSED: there is none or not a whole one (all zeros: a disk that failed took its
+ * pages), or it is of another journal or of another start of this machine (after power loss its
+ * pages may be old): it must be rebuilt; MR_INVALID: not a window, or another version (err says
+ * what to do); MR_SYSTEM. */
 MR_CHECK mr_status_t mr_window_open (const char *path, uint64_t journal, mr_window_t **ret_window,
                                      mr_error_t *err);
+
+/* Whether the file there is a window of another start of this machine: no process that lives can
+ * have it mapped. false also where that cannot be told. */
+bool mr_window_of_another_start (const char *path);
 void mr_window_close (mr_window_t **self_p);
 
 uint64_t mr_window_journal (const mr_window_t *self);

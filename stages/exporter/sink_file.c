@@ -172,29 +172,35 @@ open_file (void *arg, const mr_cursor_state_t *committed, bool same_boot, mr_err
 
 /* ---- writing ---- */
 
-/* Somebody else's bytes may have come in between: they stay, and ours go on behind them. */
+/* Somebody else's bytes may have come in between: they stay, and ours go on behind them. run: where
+ * what was written last, without a break, begins. */
 static void
-note_end (sink_file_t *self, size_t wrote)
+note_end (sink_file_t *self, size_t wrote, uint64_t *run)
 {
     off_t at = lseek (self->fd, 0, SEEK_CUR);
     uint64_t expected = self->end + wrote;
     self->end = at >= 0 ? (uint64_t)at : expected;
-    if (self->end != expected && !self->foreign_said) {
+    if (self->end == expected) {
+        return;
+    }
+    *run = self->end - wrote;
+    if (!self->foreign_said) {
         self->foreign_said = true;
         mr_log_warn ("%s: somebody else writes in it", self->path);
     }
 }
 
 /* Take back what a write that failed has left, if nobody wrote behind it: who reads the file sees
- * whole lines only. Where this fails the bytes are compared with what is due. */
+ * whole lines only. What somebody wrote before it stays. Where this fails the bytes are compared
+ * with what is due. */
 static void
-cut_back (const sink_file_t *self, uint64_t begin)
+cut_back (const sink_file_t *self, uint64_t run)
 {
     struct stat st;
-    if (self->end == begin || fstat (self->fd, &st) != 0 || (uint64_t)st.st_size != self->end) {
+    if (self->end == run || fstat (self->fd, &st) != 0 || (uint64_t)st.st_size != self->end) {
         return;
     }
-    if (ftruncate (self->fd, (off_t)begin) != 0) {
+    if (ftruncate (self->fd, (off_t)run) != 0) {
         mr_log_error ("%s ends in a torn line for now: %s", self->path, strerror (errno));
         return;
     }
@@ -219,7 +225,7 @@ write_rows (void *arg, const struct iovec *iov, int count, mr_error_t *err)
             rest[used++] = (struct iovec){(char *)iov[i].iov_base + over, iov[i].iov_len - over};
         }
     }
-    uint64_t begin = self->end;
+    uint64_t run = self->end;
     if (MR_CRASH_HIT ("sink.write.half") && used > 0) {
         (void)mr_sink_file_write_all (self->fd, rest[0].iov_base, rest[0].iov_len / 2);
         mr_crash_now ();
@@ -231,10 +237,10 @@ write_rows (void *arg, const struct iovec *iov, int count, mr_error_t *err)
         }
         if (wrote <= 0) {
             mr_status_t failure = mr_sink_file_failed (self, "write", err);
-            cut_back (self, begin);
+            cut_back (self, run);
             return failure;
         }
-        note_end (self, (size_t)wrote);
+        note_end (self, (size_t)wrote, &run);
         for (; i < used && (size_t)wrote >= rest[i].iov_len; i++) {
             wrote -= (ssize_t)rest[i].iov_len;
         }

@@ -1,8 +1,34 @@
 #include "tests/support/suite.h"
 
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+
+enum { OPEN_DIRECTORIES = 16 };
+
+static char root[PATH_MAX - 8]; /* holds the directories of all tests of this program */
+
+static void
+make_root (void)
+{
+    const char *tmp = getenv ("TMPDIR");
+    snprintf (root, sizeof root, "%s/mr-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    if (mkdtemp (root) == NULL) {
+        perror (root);
+        abort ();
+    }
+}
+
+static int
+take_away (const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove (path);
+}
 
 int
 mr_suite_run (const char *name, const TTest *const *tests)
@@ -14,10 +40,16 @@ mr_suite_run (const char *name, const TTest *const *tests)
         tcase_add_test (cases, tests[i]);
     }
     suite_add_tcase (suite, cases);
+    make_root ();
     SRunner *runner = srunner_create (suite);
     srunner_run_all (runner, CK_NORMAL);
     int failed = srunner_ntests_failed (runner);
     srunner_free (runner);
+    if (failed == 0) {
+        (void)nftw (root, take_away, OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
+    } else {
+        fprintf (stderr, "%s: what the tests left is in %s\n", name, root);
+    }
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -25,8 +57,7 @@ const char *
 mr_test_dir (void)
 {
     static char path[PATH_MAX];
-    const char *tmp = getenv ("TMPDIR");
-    snprintf (path, sizeof path, "%s/millrace-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    snprintf (path, sizeof path, "%s/XXXXXX", root);
     if (mkdtemp (path) == NULL) {
         perror (path);
         abort ();

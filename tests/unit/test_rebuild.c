@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BATCHES = 5, AFTER_THE_BLOCK = 1 + MR_JOURNAL_SEQ_BLOCK + 1 };
@@ -196,6 +197,30 @@ START_TEST (test_a_window_is_not_made_anew_while_an_exporter_may_claim_in_the_ol
 }
 END_TEST
 
+/* What a file system that was taken away under the mapping leaves: a file of zeros. It may still be
+ * mapped, so an exporter is asked for as if it were gone. */
+START_TEST (test_a_window_that_came_back_as_zeros_is_made_anew_when_no_exporter_has_it)
+{
+    begin ();
+    struct stat whole;
+    ck_assert_int_eq (stat (path, &whole), 0);
+    ck_assert_int_eq (truncate (path, 0), 0);
+    ck_assert_int_eq (truncate (path, whole.st_size), 0);
+    char lock_path[PATH_MAX];
+    mr_filelock_options_t exporter = mr_filelock_mapped (data_dir, 0, true, lock_path);
+    mr_error_t err;
+    int fd = -1;
+    ck_assert_int_eq (mr_filelock_take (&exporter, &fd, &err), MR_OK);
+    ck_assert_int_eq (start (), MR_AGAIN);
+    die ();
+    mr_filelock_release (fd);
+    ck_assert_int_eq (start (), MR_OK);
+    ck_assert_int_eq (rebuild.made, true);
+    ck_assert_uint_eq (take_one (), AFTER_THE_BLOCK);
+    die ();
+}
+END_TEST
+
 int
 main (void)
 {
@@ -205,6 +230,7 @@ main (void)
         test_lives_that_take_nothing_in_between_fall_back_to_no_number,
         test_without_a_window_nobody_knows_what_is_on_its_way_and_numbers_go_on_above_all,
         test_a_window_is_not_made_anew_while_an_exporter_may_claim_in_the_old_one,
+        test_a_window_that_came_back_as_zeros_is_made_anew_when_no_exporter_has_it,
         NULL,
     };
     return mr_suite_run ("rebuild", tests);

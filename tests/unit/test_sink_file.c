@@ -250,6 +250,28 @@ START_TEST (test_a_full_disk_never_leaves_a_torn_line)
 }
 END_TEST
 
+START_TEST (test_a_full_disk_takes_back_only_what_is_ours)
+{
+    mr_held_folder ();
+    signal (SIGXFSZ, SIG_IGN);
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "one\n");
+    int other = open (mr_held_path ("out.jsonl"), O_WRONLY | O_APPEND);
+    ck_assert_int_eq (write (other, "foreign\n", 8), 8);
+    limit_file (16); /* 4 bytes of the next line fit behind it */
+    mr_error_t err;
+    ck_assert_int_eq (mr_held_try_write (&held, "second line\n", &err), MR_AGAIN);
+    limit_file (RLIM_INFINITY);
+    mr_held_assert ("out.jsonl", "one\nforeign\n");
+    close (other);
+    mr_held_start_over (&held);
+    mr_held_write (&held, "second line\n");
+    mr_held_assert ("out.jsonl", "one\nsecond line\n");
+    mr_held_assert ("out.jsonl.torn", "foreign\n"); /* it stands where ours is due */
+    mr_held_destroy (&held);
+}
+END_TEST
+
 START_TEST (test_each_exporter_has_a_path_of_its_own)
 {
     static const struct {
@@ -311,6 +333,7 @@ main (void)
         test_another_file_at_the_path_keeps_what_it_holds,
         test_a_file_that_somebody_cut_goes_on_at_its_end,
         test_a_full_disk_never_leaves_a_torn_line,
+        test_a_full_disk_takes_back_only_what_is_ours,
         test_each_exporter_has_a_path_of_its_own,
         test_checking_a_path_makes_nothing,
         NULL,
