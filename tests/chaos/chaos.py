@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from deliverylib import STAGES, Delivery, dead_letters, lines_in, outputs, verdict  # noqa: E402
 from harness import is_alive, wait_for  # noqa: E402
 from numbered import RECORD  # noqa: E402
+from verdicts import note_verdict  # noqa: E402
 
 SETTLE_S = 180
 BAD = 997  # each so many-th record is no JSON
@@ -187,8 +188,10 @@ def judge(chain, producers, audit):
     made = {producer.p: producer.expected()[0] for producer in producers}
     if totals(chain.folder) != made:
         wrong.append(f"metrics: {dict(totals(chain.folder))}, sent {made}")
+        note_verdict(wrong[-1])
     if not (audit["balanced"] and audit["in_flight"] == 0):
         wrong.append(f"audit: {audit}")
+        note_verdict(wrong[-1])
     return [text for text in wrong if text]
 
 

@@ -11,10 +11,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 import zmq
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+from verdicts import note_verdict  # noqa: E402
 
 BIN = os.environ["MILLRACE_BIN"]
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -284,5 +289,6 @@ def assert_exactly_once(lines, count, key="n"):
     if got != list(range(1, count + 1)):
         lost = sorted(set(range(1, count + 1)) - set(got))
         twice = sorted({n for n in got if got.count(n) > 1}) if len(got) < 50000 else "?"
-        raise AssertionError(f"{len(got)} records; lost {len(lost)}: {lost[:20]}, "
-                             f"more than once: {twice}")
+        found = f"{len(got)} records; lost {len(lost)}: {lost[:20]}, more than once: {twice}"
+        note_verdict(found)
+        raise AssertionError(found)

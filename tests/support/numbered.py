@@ -14,6 +14,7 @@ import threading
 import time
 
 import zmq
+from verdicts import note_verdict
 
 RECORD = re.compile(rb'\{"p":(\d+),"n":(\d+),"t":(\d+)')
 
@@ -235,4 +236,7 @@ def verdict(producers, out, data_dir):
             if good.counts[key[0]][key[1]]]
     if both:
         wrong.append(f"exported and dead: {both[:10]}")
-    return "; ".join(text for text in wrong if text)
+    found = "; ".join(text for text in wrong if text)
+    if found:
+        note_verdict(found)
+    return found
