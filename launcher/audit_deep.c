@@ -287,12 +287,26 @@ print_fault (const json_t *fault)
     printf (": %s\n", text_of (fault, "what"));
 }
 
+static uint64_t
+sum_of (const json_t *rows, const char *key)
+{
+    uint64_t sum = 0;
+    size_t index;
+    const json_t *row;
+    json_array_foreach (rows, index, row)
+    {
+        sum += value_of (row, key);
+    }
+    return sum;
+}
+
 int
 mr_audit_print_deep (const json_t *audit)
 {
     const json_t *journals = json_object_get (audit, "journals");
     const json_t *faults = json_object_get (audit, "faults");
     uint64_t count = value_of (audit, "fault_count");
+    const json_t *sinks = json_object_get (audit, "sinks");
     uint64_t batches = 0;
     size_t index;
     const json_t *row;
@@ -301,19 +315,23 @@ mr_audit_print_deep (const json_t *audit)
         batches += value_of (row, "batches");
     }
     print_journals (journals);
-    print_sinks (json_object_get (audit, "sinks"));
+    print_sinks (sinks);
     json_array_foreach (faults, index, row)
     {
         print_fault (row);
     }
     char read[32];
+    char compared[32];
+    char delivered[32];
     mr_humane_count ((double)batches, read, sizeof read);
+    mr_humane_count ((double)sum_of (sinks, "compared_rows"), compared, sizeof compared);
+    mr_humane_count ((double)sum_of (sinks, "delivered"), delivered, sizeof delivered);
+    printf ("deep audit: %s batches read in spools, %s of %s rows of sinks compared, ", read,
+            compared, delivered);
     if (count == 0) {
-        printf ("deep audit: %s batches read in spools, every one where it should be: balanced\n",
-                read);
+        printf ("nothing wrong in them: balanced\n");
         return MR_EXIT_OK;
     }
-    printf ("deep audit: %s batches read in spools, %" PRIu64 " fault%s: NOT balanced\n", read,
-            count, count == 1 ? "" : "s");
+    printf ("%" PRIu64 " fault%s: NOT balanced\n", count, count == 1 ? "" : "s");
     return MR_EXIT_FAILED;
 }

@@ -31,7 +31,8 @@ typedef struct comparison {
     /* The first difference since `end` moved, while frames that may have been dropped are tried. */
     bool open;
     uint64_t at;
-    size_t row; /* of the frame */
+    size_t row;   /* of the frame, ... */
+    size_t bytes; /* ... which has so many */
     mr_deepsink_frame_t frame;
     uint64_t skipped; /* rows of frames that were tried */
 } comparison_t;
@@ -239,6 +240,17 @@ mend_shift (comparison_t *self, const mr_deepsink_frame_t *frame, const char *li
     return true;
 }
 
+/* Whether the frame that differs was not let go, but its bytes were changed: then the one before it
+ * stands before them. */
+static bool
+is_behind_changed (const comparison_t *self, const mr_deepsink_frame_t *frame, const char *lines,
+                   size_t bytes)
+{
+    return self->open && self->skipped == self->frame.rows &&
+           frame->position < self->frame.position && self->bytes < self->end &&
+           stands_at (self, self->end - self->bytes, lines, bytes);
+}
+
 /* The rows of one frame against the file. false: that was the last one. */
 static bool
 compare_frame (comparison_t *self, const mr_deepsink_frame_t *frame, const char *lines,
@@ -261,6 +273,12 @@ compare_frame (comparison_t *self, const mr_deepsink_frame_t *frame, const char 
         return false;
     }
     size_t same = same_bytes (self->fd, self->end - bytes, lines, bytes);
+    if (same < bytes && is_behind_changed (self, frame, lines, bytes)) {
+        tell_difference (self);
+        self->skipped = 0;
+        self->end -= self->bytes;
+        same = bytes;
+    }
     if (same == bytes) {
         self->open = false; /* what was tried in between was dropped */
         self->drops -= self->skipped < self->drops ? self->skipped : self->drops;
@@ -274,6 +292,7 @@ compare_frame (comparison_t *self, const mr_deepsink_frame_t *frame, const char 
     }
     if (!self->open) {
         self->open = true;
+        self->bytes = bytes;
         self->at = self->end - bytes + same;
         self->row = mr_splice_row (lines, same);
         self->frame = *frame;
@@ -306,6 +325,18 @@ compare_frames (comparison_t *self)
             return;
         }
     }
+}
+
+/* All that is left was tried, and may have been let go: the spool begins where its rows are not due
+ * in the file. */
+static void
+end_open (comparison_t *self)
+{
+    if (self->open && self->skipped <= self->drops) {
+        self->open = false;
+        note (self, "what the spool has before was dropped");
+    }
+    tell_difference (self);
 }
 
 static mr_status_t
@@ -346,7 +377,7 @@ mr_deepsink_compare (mr_deepsink_look_t *look, mr_error_t *err)
     mr_status_t status = open_reader (&self, err);
     if (status == MR_OK) {
         compare_frames (&self);
-        tell_difference (&self);
+        end_open (&self);
         if (self.shift != 0 && (self.begun || self.shift < 0)) { /* not in what was compared */
             tell_length (&self);
         }

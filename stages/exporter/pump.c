@@ -145,7 +145,14 @@ look_after_sink (mr_pump_t *self)
         return;
     }
     self->checked_ns = now_ns;
-    if (self->sink.moved (self->sink.self)) {
+    bool moved = self->sink.moved (self->sink.self);
+    mr_error_t harm;
+    if (self->sink.harmed != NULL && self->sink.harmed (self->sink.self, &harm)) {
+        mr_pump_event_t event = {.failed = true, .latency = -1};
+        snprintf (event.text, sizeof event.text, "%.255s", harm.text);
+        mr_pump_push_event (self, &event);
+    }
+    if (moved) {
         MR_CRASH_POINT ("pump.reopen.begin");
         mr_pump_start_over (self);
     }

@@ -32,6 +32,9 @@ typedef struct mr_sink {
     void (*place) (const void *self, mr_cursor_state_t *state);
     /* Whether it must be closed and opened again to be where it should be. May be NULL. */
     bool (*moved) (void *self);
+    /* Whether somebody took away what was written, since last asked; err says what. The sink goes
+     * on. May be NULL. */
+    bool (*harmed) (void *self, mr_error_t *err);
     /* Called by another thread: give up waiting; what is written may fail. May be NULL. */
     void (*interrupt) (void *self);
     /* Called by another thread: what the sink waits for shall be dropped; fail once. May be NULL.

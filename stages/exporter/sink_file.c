@@ -113,6 +113,14 @@ begin_at_end (sink_file_t *self, const struct stat *st, mr_error_t *err)
     return end_line (self, err);
 }
 
+static void
+say_cut (sink_file_t *self, uint64_t bytes, const char *why)
+{
+    snprintf (self->harm, sizeof self->harm,
+              "%.160s has %" PRIu64 " bytes fewer than were written: %s", self->path, bytes, why);
+    mr_log_warn ("%s has %" PRIu64 " bytes fewer than were written: %s", self->path, bytes, why);
+}
+
 /* The file that the cursor names: from the committed length on. */
 static mr_status_t
 go_on (sink_file_t *self, const mr_cursor_state_t *committed, bool same_boot, const struct stat *st,
@@ -120,9 +128,8 @@ go_on (sink_file_t *self, const mr_cursor_state_t *committed, bool same_boot, co
 {
     uint64_t size = (uint64_t)st->st_size;
     if (size < committed->length) {
-        mr_log_warn ("%s has %" PRIu64 " bytes fewer than were written: %s", self->path,
-                     committed->length - size,
-                     same_boot ? "somebody cut it" : "lost with the power");
+        say_cut (self, committed->length - size,
+                 same_boot ? "somebody cut it" : "lost with the power");
         return begin_at_end (self, st, err);
     }
     self->end = committed->length;
@@ -145,9 +152,10 @@ open_file (void *arg, const mr_cursor_state_t *committed, bool same_boot, mr_err
     if (fd < 0) {
         return mr_sink_file_failed (self, "open", err);
     }
-    bool known = committed->inode != 0;
+    bool known = committed->inode != 0 && !self->gone;
     bool same = known && st.st_ino == committed->inode && st.st_dev == committed->device;
     self->away = false;
+    self->gone = false;
     if (known && !same) {
         struct stat away_st;
         int away = find_away (self, committed, &away_st);
@@ -207,12 +215,27 @@ cut_back (const sink_file_t *self, uint64_t run)
     MR_CRASH_POINT ("sink.write.undone");
 }
 
+/* While it is open, and all of it ours: what is missing is said, and what follows begins a line. */
+static mr_status_t
+look_for_cut (sink_file_t *self, mr_error_t *err)
+{
+    struct stat st;
+    if (self->tail > 0 || fstat (self->fd, &st) != 0 || (uint64_t)st.st_size >= self->end) {
+        return MR_OK;
+    }
+    say_cut (self, self->end - (uint64_t)st.st_size, "somebody cut it");
+    return begin_at_end (self, &st, err);
+}
+
 static mr_status_t
 write_rows (void *arg, const struct iovec *iov, int count, mr_error_t *err)
 {
     sink_file_t *self = arg;
     size_t skip = 0;
-    mr_status_t status = mr_sink_file_match (self, iov, count, &skip, err);
+    mr_status_t status = look_for_cut (self, err);
+    if (status == MR_OK) {
+        status = mr_sink_file_match (self, iov, count, &skip, err);
+    }
     if (status != MR_OK) {
         return status;
     }
@@ -299,6 +322,22 @@ place (const void *arg, mr_cursor_state_t *state)
     state->length = self->end;
 }
 
+/* Nobody can open it any more: what it has is gone once we have closed it. */
+static void
+say_gone (sink_file_t *self)
+{
+    struct stat st;
+    if (fstat (self->fd, &st) == 0 && st.st_nlink > 0) {
+        mr_log_info ("%s was moved away; a new file is begun", self->path);
+        return;
+    }
+    self->gone = true;
+    snprintf (self->harm, sizeof self->harm, "%.160s was deleted with %" PRIu64 " bytes in it",
+              self->path, self->end);
+    mr_log_warn ("%s was deleted with %" PRIu64 " bytes in it; a new file is begun", self->path,
+                 self->end);
+}
+
 /* Moved or removed by somebody: what follows belongs into a new file at the path. */
 static bool
 moved (void *arg)
@@ -311,9 +350,22 @@ moved (void *arg)
     bool away =
         stat (self->path, &st) != 0 || st.st_ino != self->inode || st.st_dev != self->device;
     if (away && !self->away) {
-        mr_log_info ("%s was moved away; a new file is begun", self->path);
+        say_gone (self);
     }
     return away;
+}
+
+static bool
+harmed (void *arg, mr_error_t *err)
+{
+    sink_file_t *self = arg;
+    if (self->fd >= 0 && look_for_cut (self, err) != MR_OK) {
+        mr_log_warn ("%s", err->text); /* the next write meets it too */
+    }
+    bool is_harmed = self->harm[0] != '\0';
+    mr_error_set (err, "%s", self->harm);
+    self->harm[0] = '\0';
+    return is_harmed;
 }
 
 static void
@@ -339,6 +391,7 @@ mr_sink_file_new (const char *path, mr_sink_t *ret_sink, mr_error_t *err)
         .sync = sync_file,
         .place = place,
         .moved = moved,
+        .harmed = harmed,
         .close = close_file,
         .destroy = destroy,
         .self = self,

@@ -20,7 +20,9 @@ typedef struct sink_file {
     uint64_t tail;
     bool away;         /* the open file is not the one at the path: finish it, then move on */
     bool foreign_said; /* that somebody else writes in the file */
+    bool gone;         /* it was deleted: the number of its inode says nothing any more */
     bool named;        /* its name is durable */
+    char harm[256];    /* what somebody did to what was written, not told yet; "": nothing */
     char path[PATH_MAX];
 } sink_file_t;
 

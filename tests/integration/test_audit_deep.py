@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+from baddisk import BadDisk
 from deliverylib import SECOND, flip, lines_in, obstruct
 from harness import wait_for
 
@@ -52,7 +53,9 @@ def test_a_chain_at_rest_is_proved_batch_by_batch_and_byte_by_byte(make):
             assert row["compared_bytes"] == os.path.getsize(path)
         assert sink(audit, "dead.store", f"exporter.{slot}")["compared_rows"] > 0
     said = chain.millrace("audit", "--deep").stdout
-    assert said.splitlines()[-1].endswith("every one where it should be: balanced")
+    rows = f"{sum(row['delivered'] for row in audit['sinks']):,}"
+    assert said.splitlines()[-1].endswith(f", {rows} of {rows} rows of sinks compared, nothing "
+                                          "wrong in them: balanced")
 
 
 def test_it_balances_beside_a_chain_that_runs_and_dies_while_segments_go(make):
@@ -237,3 +240,36 @@ def test_what_was_dropped_is_no_fault(make):
     audit = deep(chain)
     assert audit["balanced"], audit["faults"]
     assert sink(audit, "second")["dropped"] > 0
+
+
+def test_what_was_dropped_is_no_fault_while_the_sink_lags(make):
+    """The spool begins where nothing of it is in the sink's file."""
+    chain = make(up=False, exporter="spool_segment = 64KiB\nspool_limit = 1MiB\n",
+                 extra=SECOND + "on_full = drop_oldest\n")
+    disk = BadDisk(chain.folder)
+    disk.put_under(chain.bin, "exporter")
+    chain.up()
+    path = os.path.join(chain.folder, "second", "out.jsonl")
+    with chain.producer(pad=3000) as producer:
+        chain.more(producer, 50)
+        wait_for(lambda: lines_in([path]) >= 50, chain.complaints)
+        disk.fails("w", "second/out.jsonl", "ENOSPC")
+        wait_for(lambda: sink(deep(chain), "second")["dropped"] > 0, chain.complaints)
+        for _ in range(5):
+            chain.more(producer, 100)
+            audit = deep(chain)
+            assert audit["balanced"], audit["faults"]
+        disk.works()
+        chain.more(producer, 300)
+        producer.finish()
+    chain.wait_out(producer)
+    audit = deep(chain)
+    assert audit["balanced"] and sink(audit, "second")["compared_rows"] > 0
+    at = flip(path, b'"n":%d,' % json.loads(last_line(path, 3))["n"])
+    assert [(fault["file"], fault["offset"]) for fault in deep(chain, code=1)["faults"]] \
+        == [(path, at)]
+
+
+def last_line(path, back):
+    with open(path, "rb") as file:
+        return file.readlines()[-back]

@@ -110,3 +110,25 @@ def test_a_sinks_file_that_ends_in_the_middle_of_a_line(make):
     chain.push([b'{"n":1}'])
     assert chain.wait_lines(2) == [b"begun", b'{"n":1}']
     assert f"{chain.out} ended in the middle of a line; a new one is begun" in chain.complaints()
+
+
+def test_a_sinks_file_that_is_cut_or_deleted_while_it_is_written(make):
+    """It is said once, and counted as an error; what follows goes on, whole lines only."""
+    chain = make()
+    chain.listen()
+    chain.start("exporter.0", "processor.0", "ingest.0")
+    chain.push([b'{"n":%d}' % n for n in range(RECORDS)])
+    chain.wait_lines(RECORDS)
+    os.truncate(chain.out, 12)
+    cut = " bytes fewer than were written: somebody cut it"
+    chain.wait_for(lambda: cut in chain.complaints(), chain.complaints)
+    chain.push([b'{"after":1}'])
+    assert chain.wait_lines(3) == [b'{"n":0}', b'{"n"', b'{"after":1}']
+    os.remove(chain.out)
+    gone = f"{chain.out} was deleted with "
+    chain.wait_for(lambda: gone in chain.complaints(), chain.complaints)
+    chain.push([b'{"after":2}'])
+    chain.wait_lines(1)
+    chain.counters("exporter.0", lambda counters: sum(
+        operation["errors"] for operation in counters["operations"].values()) == 2)
+    assert chain.complaints().count(cut) == chain.complaints().count(gone) == 1
