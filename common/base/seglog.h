@@ -144,6 +144,8 @@ uint64_t mr_seglog_synced (const mr_seglog_t *self);
 uint64_t mr_seglog_end (const mr_seglog_t *self);
 uint64_t mr_seglog_first (const mr_seglog_t *self);
 uint64_t mr_seglog_id (const mr_seglog_t *self);
+/* Whether the file that is appended to was removed under the log: nobody will find what it gets. */
+bool mr_seglog_unlinked (const mr_seglog_t *self);
 void mr_seglog_stats (const mr_seglog_t *self, mr_seglog_stats_t *ret_stats);
 
 /* One frame again. The payload lives until the next read of this log. Returns MR_OK; MR_INVALID: no

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 mr_status_t
 mr_seglog_failed (const mr_seglog_t *self, const char *what, mr_error_t *err)
@@ -124,6 +125,14 @@ uint64_t
 mr_seglog_id (const mr_seglog_t *self)
 {
     return self->id;
+}
+
+bool
+mr_seglog_unlinked (const mr_seglog_t *self)
+{
+    struct stat file;
+    return self->ops == mr_file_ops_system () && self->fd >= 0 && fstat (self->fd, &file) == 0 &&
+           file.st_nlink == 0;
 }
 
 void

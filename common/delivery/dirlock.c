@@ -3,8 +3,11 @@
 #include "common/base/dirs.h"
 #include "common/delivery/filelock.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 mr_status_t
 mr_dirlock_take (const char *dir, int wait_ms, int *ret_fd, mr_error_t *err)
@@ -15,8 +18,24 @@ mr_dirlock_take (const char *dir, int wait_ms, int *ret_fd, mr_error_t *err)
     }
     char path[PATH_MAX];
     snprintf (path, sizeof path, "%s/lock", dir);
-    const mr_filelock_options_t options = {.path = path, .wait_ms = wait_ms};
+    const mr_filelock_options_t options = {.path = path, .wait_ms = wait_ms, .signed_by = true};
     return mr_filelock_take (&options, ret_fd, err);
+}
+
+mr_status_t
+mr_dirlock_check (const char *dir, int fd, mr_error_t *err)
+{
+    char path[PATH_MAX];
+    struct stat held;
+    struct stat named;
+    snprintf (path, sizeof path, "%s/lock", dir);
+    bool there = stat (path, &named) == 0;
+    if (fstat (fd, &held) != 0 || (!there && errno != ENOENT && errno != ENOTDIR) ||
+        (there && held.st_ino == named.st_ino && held.st_dev == named.st_dev)) {
+        return MR_OK; /* a disk that fails is not for us to tell of */
+    }
+    mr_error_set (err, "%s is gone or replaced; stop the pipeline, put it back, start", dir);
+    return MR_CLOSED;
 }
 
 void

@@ -1,5 +1,5 @@
 /* dirlock: who may write in a directory of the pipeline's data: a lock file in it, locked (OFD) as
- * long as its holder lives and never removed. Thread safe. */
+ * long as its holder lives and never removed; its line is the last holder's pid. Thread safe. */
 #ifndef MR_COMMON_DELIVERY_DIRLOCK_H
 #define MR_COMMON_DELIVERY_DIRLOCK_H
 
@@ -9,6 +9,11 @@
  * MR_OK: *ret_fd holds it; MR_AGAIN: it is held; MR_CONFIG: the directory cannot be made;
  * MR_SYSTEM. */
 MR_CHECK mr_status_t mr_dirlock_take (const char *dir, int wait_ms, int *ret_fd, mr_error_t *err);
+
+/* Whether the path still leads to the lock that fd holds.
+ * MR_OK; MR_CLOSED: the directory was removed, moved away or replaced; err: what, and what to do.
+ */
+MR_CHECK mr_status_t mr_dirlock_check (const char *dir, int fd, mr_error_t *err);
 
 /* fd -1: nothing happens. */
 void mr_dirlock_release (int fd);

@@ -11,9 +11,11 @@ typedef struct mr_filelock_options {
     const char *path; /* made where it is missing; its directory is not */
     bool shared;      /* several may share it while nobody has it alone */
     int wait_ms;      /* for those who hold it */
+    bool signed_by;   /* the holder's pid is written into the file: not with `shared` */
 } mr_filelock_options_t;
 
-/* MR_OK: *ret_fd holds the lock; MR_AGAIN: somebody else does, err says which file; MR_SYSTEM. */
+/* MR_OK: *ret_fd holds the lock; MR_AGAIN: somebody else does, err says which file,
+ * and with signed_by who; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_filelock_take (const mr_filelock_options_t *options, int *ret_fd,
                                        mr_error_t *err);
 

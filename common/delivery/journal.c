@@ -30,6 +30,7 @@ struct mr_journal {
     uint64_t lost;
     uint64_t lost_seq;
     bool without_frames;
+    bool displaced; /* mr_journal_in_place */
     _Atomic uint64_t synced_seq;
     _Atomic uint64_t appended_seq;
     _Atomic uint64_t synced_watermark;
@@ -222,11 +223,34 @@ mr_journal_skip (mr_journal_t *self, uint64_t seq)
 /* ---- append, sync, read ---- */
 
 mr_status_t
+mr_journal_in_place (mr_journal_t *self, mr_error_t *err)
+{
+    mr_status_t status = mr_dirlock_check (self->dir, self->lock_fd, err);
+    if (status == MR_OK && mr_seglog_unlinked (self->log)) {
+        mr_error_set (err, "the newest file of %s is gone; stop the pipeline, put it back, start",
+                      self->dir);
+        status = MR_CLOSED;
+    }
+    self->displaced = status != MR_OK;
+    return status;
+}
+
+static mr_status_t
+append_frame (mr_journal_t *self, const mr_seglog_entry_t *frame, mr_error_t *err)
+{
+    uint64_t position;
+    if (self->displaced && mr_journal_in_place (self, err) != MR_OK) {
+        return MR_AGAIN;
+    }
+    return mr_seglog_append (self->log, frame, &position, err);
+}
+
+mr_status_t
 mr_journal_append (mr_journal_t *self, const mr_journal_entry_t *entry, mr_error_t *err)
 {
     const mr_batch_t *batch = entry->batch;
     MR_ASSERT (batch->seq == self->next_seq);
-    if (batch->seq > self->ceiling) {
+    if (batch->seq > self->ceiling && !self->displaced) {
         mr_status_t raised =
             mr_ceiling_raise (self->dir, batch->seq, MR_JOURNAL_SEQ_BLOCK, &self->ceiling, err);
         if (raised != MR_OK) {
@@ -245,8 +269,7 @@ mr_journal_append (mr_journal_t *self, const mr_journal_entry_t *entry, mr_error
         .iov = iov,
         .iov_count = entry->trailer_bytes > 0 ? 2 : 1,
     };
-    uint64_t position;
-    mr_status_t status = mr_seglog_append (self->log, &frame, &position, err);
+    mr_status_t status = append_frame (self, &frame, err);
     if (status != MR_OK) {
         return status;
     }
@@ -263,8 +286,7 @@ mr_journal_note (mr_journal_t *self, const uint64_t words[MR_JOURNAL_NOTE_WORDS]
 {
     mr_seglog_entry_t frame = {.type = MR_SEGLOG_CONTROL, .flags = MR_JOURNAL_NOTE};
     memcpy (frame.words, words, MR_JOURNAL_NOTE_WORDS * sizeof *words);
-    uint64_t position;
-    mr_status_t status = mr_seglog_append (self->log, &frame, &position, err);
+    mr_status_t status = append_frame (self, &frame, err);
     if (status == MR_OK) {
         MR_CRASH_POINT ("journal.note.written");
     }
@@ -361,8 +383,7 @@ mr_journal_lose (mr_journal_t *self, uint64_t seq, mr_error_t *err)
     mr_seglog_entry_t frame = {.type = MR_SEGLOG_CONTROL,
                                .flags = MR_JOURNAL_LOST,
                                .words = {seq, records, self->lost + records}};
-    uint64_t position;
-    mr_status_t status = mr_seglog_append (self->log, &frame, &position, err);
+    mr_status_t status = append_frame (self, &frame, err);
     if (status == MR_OK) {
         self->lost += records;
         self->lost_seq = seq;
@@ -378,8 +399,7 @@ write_watermark (mr_journal_t *self, uint64_t watermark, mr_error_t *err)
 {
     mr_seglog_entry_t frame = {
         .type = MR_SEGLOG_CONTROL, .flags = MR_JOURNAL_WATERMARK, .words = {watermark}};
-    uint64_t position;
-    mr_status_t status = mr_seglog_append (self->log, &frame, &position, err);
+    mr_status_t status = append_frame (self, &frame, err);
     if (status == MR_OK) {
         self->watermark = watermark;
         atomic_store (&self->appended_watermark, watermark);

@@ -95,6 +95,11 @@ void mr_journal_close (mr_journal_t **self_p);
 
 mr_journal_info_t mr_journal_info (const mr_journal_t *self);
 
+/* Whether the journal's path still leads to what this journal writes. Once it does not, nothing
+ * more is appended (MR_AGAIN) until it does again.
+ * MR_OK; MR_CLOSED: it was removed, moved away or replaced; err: what, and what to do. */
+MR_CHECK mr_status_t mr_journal_in_place (mr_journal_t *self, mr_error_t *err);
+
 /* What a journal says of itself at the start of its newest segment, but the watermark that it noted
  * last, from any process and without its lock. dir: as mr_journal_path. MR_OK; MR_CLOSED: there is
  * none; MR_INVALID; MR_SYSTEM. */

@@ -144,6 +144,9 @@ typedef struct mr_spool_metrics {
 MR_CHECK mr_status_t mr_spool_append_metrics (mr_spool_t *self, const mr_spool_metrics_t *metrics,
                                               mr_error_t *err);
 
+/* As mr_journal_in_place, but nothing is refused: that is the caller's. */
+MR_CHECK mr_status_t mr_spool_in_place (const mr_spool_t *self, mr_error_t *err);
+
 /* The log: its directory (for readers), positions, trimming. */
 mr_seglog_t *mr_spool_log (mr_spool_t *self);
 const char *mr_spool_dir (const mr_spool_t *self);

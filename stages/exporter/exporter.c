@@ -10,6 +10,7 @@
 #include "stages/exporter/metric_output.h"
 #include "stages/exporter/outputs.h"
 #include "stages/exporter/retention.h"
+#include "stages/exporter/spool_report.h"
 #include "stages/exporter/windows.h"
 
 #include <inttypes.h>
@@ -41,6 +42,7 @@ typedef struct exporter {
     uint64_t refused;    /* stale copies */
     uint64_t freed;      /* claims given back */
     bool fsync;
+    bool gone;                    /* the spool's path leads elsewhere */
     taken_t taken[MR_SPOOL_KEEP]; /* with fsync: those that wait for the disk */
     unsigned taken_count;
     int64_t quiet_ns;  /* when nothing more could come; 0: not yet */
@@ -80,10 +82,28 @@ go_on (exporter_t *self)
     }
 }
 
+/* Whether the spool is not where its path says any more: what it would take, nobody would find. */
+static bool
+is_gone (exporter_t *self)
+{
+    mr_error_t err;
+    bool gone = mr_spool_in_place (self->spool, &err) != MR_OK;
+    if (gone) {
+        wait_because (self, err.text);
+    } else if (self->gone) {
+        go_on (self);
+    }
+    self->gone = gone;
+    return gone;
+}
+
 static bool
 is_full (exporter_t *self)
 {
     const char *sink = "";
+    if (self->gone && is_gone (self)) {
+        return true;
+    }
     if (!mr_outputs_full (self->outputs, self->limit_bytes, &sink)) {
         return false;
     }
@@ -129,6 +149,9 @@ static bool
 commit (exporter_t *self)
 {
     mr_error_t err;
+    if (self->gone && is_gone (self)) {
+        return false;
+    }
     if (mr_spool_commit (self->spool, &err) != MR_OK) {
         wait_because (self, err.text);
         return false;
@@ -362,6 +385,9 @@ tick (void *arg, int64_t mono_ns)
 {
     (void)mono_ns;
     exporter_t *self = arg;
+    if (is_gone (self)) {
+        return;
+    }
     if (commit (self)) { /* totals are saved for frames that are durable */
         mr_metric_output_tick (self->metrics);
         mr_windows_refresh (&self->windows, self->spool);
@@ -422,29 +448,6 @@ reopen (void *arg)
 /* ---- counters ---- */
 
 static mr_status_t
-append_spool (const exporter_t *self, mr_buffer_t *json)
-{
-    mr_seglog_stats_t stats;
-    mr_seglog_stats (mr_spool_log (self->spool), &stats);
-    uint32_t count;
-    const mr_spool_sum_t *sums = mr_spool_sums (self->spool, &count);
-    mr_status_t status =
-        mr_buffer_printf (json,
-                          ",\"spool\":{\"bytes\":%" PRIu64 ",\"segments\":%" PRIu64
-                          ",\"torn_bytes\":%" PRIu64 ",\"journals\":[",
-                          stats.end - stats.first, stats.segments, stats.torn_bytes);
-    for (uint32_t i = 0; i < count && status == MR_OK; i++) {
-        status = mr_buffer_printf (
-            json,
-            "%s{\"journal\":\"%016" PRIx64 "\",\"max_seq\":%" PRIu64 ",\"batches\":%" PRIu64
-            ",\"exported\":%" PRIu64 ",\"filtered\":%" PRIu64 ",\"dead\":%" PRIu64 "}",
-            i > 0 ? "," : "", sums[i].journal, sums[i].max_seq, sums[i].batches, sums[i].exported,
-            sums[i].filtered, sums[i].dead);
-    }
-    return status == MR_OK ? mr_buffer_append (json, "]}", 2) : status;
-}
-
-static mr_status_t
 counters (void *arg, mr_buffer_t *json)
 {
     exporter_t *self = arg;
@@ -466,7 +469,7 @@ counters (void *arg, mr_buffer_t *json)
         status = mr_jsontext_string (json, failing, strlen (failing));
     }
     if (status == MR_OK) {
-        status = append_spool (self, json);
+        status = mr_spool_report (self->spool, json);
     }
     return status == MR_OK ? mr_outputs_append (self->outputs, json) : status;
 }

@@ -25,17 +25,6 @@ mr_intake_add_source (mr_intake_t *self, const mr_source_t *source)
     return MR_OK;
 }
 
-/* Every batch up to seq is as durable as `durability` says. */
-void
-mr_intake_acknowledge (mr_intake_t *self, uint64_t seq)
-{
-    for (int i = 0; i < self->source_count; i++) {
-        if (self->sources[i].durable != NULL) {
-            self->sources[i].durable (self->sources[i].self, seq);
-        }
-    }
-}
-
 /* ---- sealing ---- */
 
 static void
@@ -66,29 +55,6 @@ write_journal (mr_intake_t *self, const mr_batch_t *batch, const void *frame, si
         mr_stage_callbacks (self->stage)->on_success (self->stage, "journal", ms, batch->received);
     }
     return status;
-}
-
-/* The journal takes nothing: pull and TCP producers wait, the others are told to. */
-static void
-set_full (mr_intake_t *self, bool full, const char *why)
-{
-    if (self->full == full) {
-        return;
-    }
-    self->full = full;
-    snprintf (self->full_why, sizeof self->full_why, "%.255s", why);
-    if (full) {
-        mr_log_error ("journal full, producers wait: %s", why);
-        mr_failure_t failure = {.error_type = MR_ERR_JOURNAL_FULL, .count = 0, .message = why};
-        mr_stage_callbacks (self->stage)->on_error (self->stage, "journal", &failure);
-    } else {
-        mr_log_info ("the journal takes batches again");
-    }
-    for (int i = 0; i < self->source_count; i++) {
-        if (self->sources[i].refuse != NULL) {
-            self->sources[i].refuse (self->sources[i].self, full);
-        }
-    }
 }
 
 static void
@@ -125,10 +91,10 @@ seal (mr_intake_t *self)
     }
     mr_error_t err;
     if (write_journal (self, &batch, frame, bytes, &err) != MR_OK) {
-        set_full (self, true, err.text);
+        mr_intake_set_full (self, true, err.text);
         return false;
     }
-    set_full (self, false, "");
+    mr_intake_set_full (self, false, "");
     mr_producers_clear_changes (self->memory.producers);
     zmq_msg_t msg;
     if (zmq_msg_init_data (&msg, mr_batcher_take (self->batcher), bytes, free_frame, NULL) != 0) {
@@ -449,6 +415,7 @@ mr_intake_tick (mr_intake_t *self, int64_t mono_ns)
 {
     report_bad_requests (self);
     mr_sender_tick (self->sender, mono_ns);
+    mr_intake_look (self);
     settle (self);
 }
 

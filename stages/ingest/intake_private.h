@@ -37,6 +37,7 @@ struct mr_intake {
     bool enabled;           /* sources read */
     uint64_t settled;       /* the watermark last given to the journal */
     bool full;              /* the journal takes nothing now */
+    bool gone;              /* its path leads elsewhere: nothing is acknowledged */
     char full_why[256];
     bool refused;     /* a source wanted to hand in and was told to wait */
     int serve_timer;  /* 0: not running */
@@ -46,6 +47,16 @@ struct mr_intake {
 
 /* Send what can be sent, let sources read or not. */
 void mr_intake_pump (mr_intake_t *self);
+
+/* The journal takes nothing, and why, or takes batches again: pull and TCP producers wait, the
+ * others are told to. */
+void mr_intake_set_full (mr_intake_t *self, bool full, const char *why);
+
+/* Look whether the journal is still where its path says; when it is not, nothing is taken in. */
+void mr_intake_look (mr_intake_t *self);
+
+/* "journal full" or "journal gone". */
+const char *mr_intake_trouble (const mr_intake_t *self);
 
 /* Every batch up to seq is as durable as `durability` says: producers may hear of it. */
 void mr_intake_acknowledge (mr_intake_t *self, uint64_t seq);

@@ -44,7 +44,7 @@ append_waiting (const mr_intake_t *self, mr_buffer_t *json)
     }
     const char *why = self->full ? self->full_why : failure;
     if (why[0] != '\0') {
-        snprintf (text, sizeof text, "journal full, producers wait: %s", why);
+        snprintf (text, sizeof text, "%s, producers wait: %s", mr_intake_trouble (self), why);
     }
     mr_status_t status = mr_buffer_printf (json, ",\"waiting\":");
     return status == MR_OK ? mr_jsontext_string (json, text, strlen (text)) : status;

@@ -17,7 +17,10 @@ START_TEST (test_a_directory_has_one_writer)
     mr_error_t err = {{0}};
     ck_assert_msg (mr_dirlock_take (dir, 0, &fd, &err) == MR_OK, "%s", err.text);
     ck_assert_int_eq (mr_dirlock_take (dir, 20, &other, &err), MR_AGAIN);
+    char who[64];
+    snprintf (who, sizeof who, "/lock is locked by process %d, which lives", (int)getpid ());
     ck_assert_ptr_nonnull (strstr (err.text, dir));
+    ck_assert_ptr_nonnull (strstr (err.text, who));
     ck_assert_int_eq (other, -1);
     mr_dirlock_release (fd);
     mr_dirlock_release (-1);
@@ -53,6 +56,28 @@ START_TEST (test_a_lock_is_free_once_its_holder_is_dead)
 }
 END_TEST
 
+START_TEST (test_a_directory_that_was_moved_away_or_replaced_is_noticed)
+{
+    char dir[PATH_MAX];
+    char aside[PATH_MAX];
+    snprintf (dir, sizeof dir, "%s/here", mr_test_dir ());
+    snprintf (aside, sizeof aside, "%s/there", mr_test_dir ());
+    int fd = -1;
+    int other = -1;
+    mr_error_t err = {{0}};
+    ck_assert_int_eq (mr_dirlock_take (dir, 0, &fd, &err), MR_OK);
+    ck_assert_int_eq (mr_dirlock_check (dir, fd, &err), MR_OK);
+    ck_assert_int_eq (rename (dir, aside), 0);
+    ck_assert_int_eq (mr_dirlock_check (dir, fd, &err), MR_CLOSED);
+    ck_assert_ptr_nonnull (strstr (err.text, dir));
+    ck_assert_int_eq (mr_dirlock_take (dir, 0, &other, &err), MR_OK);
+    ck_assert_int_eq (mr_dirlock_check (dir, fd, &err), MR_CLOSED);
+    ck_assert_int_eq (mr_dirlock_check (dir, other, &err), MR_OK);
+    mr_dirlock_release (fd);
+    mr_dirlock_release (other);
+}
+END_TEST
+
 START_TEST (test_a_directory_that_cannot_be_made_is_the_users_to_mend)
 {
     mr_error_t err = {{0}};
@@ -68,6 +93,7 @@ main (void)
     const TTest *const tests[] = {
         test_a_directory_has_one_writer,
         test_a_lock_is_free_once_its_holder_is_dead,
+        test_a_directory_that_was_moved_away_or_replaced_is_noticed,
         test_a_directory_that_cannot_be_made_is_the_users_to_mend,
         NULL,
     };

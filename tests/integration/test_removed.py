@@ -1,0 +1,94 @@
+"""Directories that somebody removes or moves away under a chain that runs: it notices, says so, and
+promises nothing more."""
+import contextlib
+import os
+import shutil
+
+import pytest
+import zmq
+from deliverylib import outputs, tally
+from harness import wait_for
+from test_delivery_harm import wait_said, wait_well
+
+
+@pytest.fixture(name="make")
+def make_chain(chains):
+    return chains
+
+
+def gone(chain, log):
+    return f"{os.path.join(chain.data_dir, log)} is gone or replaced"
+
+
+def assert_refused(chain, producer):
+    """From here on nobody hears `ok`: some hear `busy`, some, whose records wait, nothing."""
+    before = producer.acknowledged
+    with contextlib.closing(chain.context.socket(zmq.REQ)) as other:
+        other.linger = 0
+        other.connect(producer.endpoint)
+        for _ in range(20):
+            other.send_multipart([b"other/1", b'{"other":1}'])
+            assert other.poll(30000) and other.recv_multipart() == [b"other/1", b"busy"]
+    assert producer.acknowledged == before
+
+
+@pytest.mark.parametrize("durability", ["disk", "fsync"])
+def test_a_journal_that_is_moved_away_and_back_loses_nothing(make, durability):
+    chain = make(ingest=f"durability = {durability}\n")
+    journal = os.path.join(chain.data_dir, "ingest.0.journal")
+    with chain.producer() as producer:
+        chain.more(producer)
+        pids = chain.pids()
+        os.rename(journal, journal + ".aside")
+        wait_said(chain, "ingest.0: journal gone, producers wait: "
+                  f"{gone(chain, 'ingest.0.journal')}")
+        assert_refused(chain, producer)
+        os.rename(journal + ".aside", journal)
+        chain.more(producer, 1000)
+        wait_well(chain)
+        assert chain.pids() == pids
+        producer.finish()
+        chain.wait_out(producer)
+
+
+@pytest.mark.parametrize("durability", ["disk", "fsync"])
+def test_a_spool_that_is_moved_away_and_back_loses_nothing(make, durability):
+    chain = make(ingest=f"durability = {durability}\n")
+    spool = os.path.join(chain.data_dir, "exporter.0.spool")
+    with chain.producer(rate=5000) as producer:
+        chain.more(producer)
+        os.rename(spool, spool + ".aside")
+        wait_said(chain, f"exporter.0: {gone(chain, 'exporter.0.spool')}")
+        os.rename(spool + ".aside", spool)
+        chain.more(producer, 1000)
+        wait_well(chain)
+        producer.finish()
+        chain.wait_out(producer)
+
+
+def test_nobody_hears_ok_once_a_removed_journal_was_noticed(make):
+    chain = make(stop_timeout="2s")
+    with chain.producer(rate=2000) as producer:
+        chain.more(producer)
+        shutil.rmtree(os.path.join(chain.data_dir, "ingest.0.journal"))
+        wait_said(chain, "ingest.0: journal gone, producers wait: "
+                  f"{gone(chain, 'ingest.0.journal')}")
+        assert_refused(chain, producer)
+        chain.millrace("down", code=None)
+        wait_for(lambda: not chain.pids(), chain.complaints)
+        found = tally([producer], outputs(chain.out))
+        assert (found.doubled(), found.strangers) == ([], [])
+
+
+def test_nobody_hears_ok_once_a_removed_data_directory_was_noticed(make):
+    chain = make(stop_timeout="2s")
+    with chain.producer(rate=2000) as producer:
+        chain.more(producer)
+        shutil.rmtree(chain.data_dir)
+        for text in (f"ingest.0: journal gone, producers wait: {gone(chain, 'ingest.0.journal')}",
+                     f"exporter.0: {gone(chain, 'exporter.0.spool')}"):
+            wait_for(lambda text=text: text in chain.millrace("status").stdout,
+                     lambda: chain.millrace("status").stdout)
+        assert_refused(chain, producer)
+        chain.millrace("down", code=None)
+        wait_for(lambda: not chain.pids(), "all have ended")
