@@ -8,7 +8,8 @@ set -euo pipefail
 run_packages=(cmake ninja-build gcc g++ libc6-dev pkg-config libzmq3-dev libczmq-dev libinih-dev
     libjansson-dev libxxhash-dev libsimdjson-dev libmicrohttpd-dev procps)
 test_packages=(check clang clang-format clang-tidy cppcheck shellcheck libclang-rt-dev python3
-    python3-zmq python3-pytest curl netcat-openbsd prometheus spin mandoc git valgrind strace)
+    python3-zmq python3-pytest python3-pyflakes curl netcat-openbsd prometheus spin mandoc git
+    valgrind strace)
 bench_packages=(rsyslog rsyslog-czmq jq mawk python3 python3-zmq python3-matplotlib)
 
 yes=no

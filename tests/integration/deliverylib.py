@@ -11,7 +11,10 @@ from launcherlib import SUPPORT, Chain
 
 sys.path.insert(0, SUPPORT)
 # pylint: disable-next=wrong-import-position
-from numbered import Numbered, dead_letters, lines_in, outputs, tally, verdict  # noqa: E402,F401
+from numbered import Numbered, dead_letters, lines_in, outputs, tally, verdict  # noqa: E402
+
+__all__ = ["SECOND", "STAGES", "Delivery", "Numbered", "dead_letters", "flip", "lines_in",
+           "obstruct", "outputs", "tally", "verdict"]
 
 STAGES = ("ingest", "processor", "metrics", "exporter")
 SECOND = "[sink second]\ntype = file\npath = second/out.jsonl\n"
