@@ -245,6 +245,22 @@ print_equation (const char *who, const json_t *counts)
             balanced ? "balanced" : "NOT balanced");
 }
 
+/* A sink that the configuration does not have any more. */
+static void
+print_removed (const json_t *sink)
+{
+    char pending[32];
+    char dropped[32];
+    json_int_t dropped_rows = json_integer_value (json_object_get (sink, "dropped"));
+    printf (
+        "%s of %s, not in the configuration any more: %s rows of the spool were not delivered to "
+        "it, and nothing is waited for%s%s\n",
+        json_string_value (json_object_get (sink, "name")),
+        json_string_value (json_object_get (sink, "worker")), number (sink, "pending", pending),
+        dropped_rows > 0 ? "; dropped before: " : "",
+        dropped_rows > 0 ? number (sink, "dropped", dropped) : "");
+}
+
 /* Sinks of which there is something to say. */
 static void
 print_sinks (const json_t *sinks)
@@ -260,12 +276,13 @@ print_sinks (const json_t *sinks)
         char refused[32];
         if (json_integer_value (json_object_get (sink, "pending")) > 0 ||
             json_integer_value (json_object_get (sink, "dropped")) > 0 || rejected || !balanced) {
-            printf ("%s of %s%s: pending %s, dropped %s%s%s%s\n",
+            if (json_is_true (json_object_get (sink, "removed"))) {
+                print_removed (sink);
+                continue;
+            }
+            printf ("%s of %s: pending %s, dropped %s%s%s%s\n",
                     json_string_value (json_object_get (sink, "name")),
                     json_string_value (json_object_get (sink, "worker")),
-                    json_is_true (json_object_get (sink, "removed"))
-                        ? ", not in the configuration any more"
-                        : "",
                     number (sink, "pending", pending), number (sink, "dropped", dropped),
                     rejected ? ", rejected " : "",
                     rejected ? number (sink, "rejected", refused) : "",
