@@ -147,6 +147,23 @@ take_drops (json_t *journals, const mr_drops_t *drops)
     }
 }
 
+static void
+look_for_journals (deep_reading_t *reading)
+{
+    static const mr_deep_fault_t none = {
+        .what = "no journal is there, though spools hold batches: put the journals back"};
+    size_t index;
+    const json_t *row;
+    json_array_foreach (reading->spools, index, row)
+    {
+        if (json_array_size (reading->journals) == 0 &&
+            json_integer_value (json_object_get (row, "batches")) > 0) {
+            on_fault (reading, &none);
+            return;
+        }
+    }
+}
+
 mr_status_t
 mr_audit_read_deep (const char *data_dir, const mr_config_t *config, json_t **ret_audit,
                     mr_error_t *err)
@@ -166,6 +183,7 @@ mr_audit_read_deep (const char *data_dir, const mr_config_t *config, json_t **re
         status = mr_deepsink_read (data_dir, config, &sinks, err);
     }
     take_drops (reading->journals, &reading->drops);
+    look_for_journals (reading);
     json_t *audit = json_object ();
     json_object_set_new (audit, "balanced", json_boolean (reading->fault_count == 0));
     json_object_set_new (audit, "fault_count", json_integer (reading->fault_count));

@@ -170,6 +170,14 @@ all_balanced (const json_t *rows)
     return balanced;
 }
 
+/* Sinks had rows of journals of which not one is there: nothing proves them. */
+static bool
+is_unproved (const json_t *journals, const json_t *sinks)
+{
+    return json_array_size (journals) == 0 &&
+           sum_of (sinks, "delivered") + sum_of (sinks, "pending") > 0;
+}
+
 static json_t *
 whole_of (const reading_t *reading, json_t *journals)
 {
@@ -181,8 +189,8 @@ whole_of (const reading_t *reading, json_t *journals)
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
         json_object_set_new (audit, sums[i], json_integer (sum_of (journals, sums[i])));
     }
-    bool balanced =
-        all_balanced (journals) && all_balanced (reading->sinks) && !reading->unbalanced;
+    bool balanced = all_balanced (journals) && all_balanced (reading->sinks) &&
+                    !reading->unbalanced && !is_unproved (journals, reading->sinks);
     json_object_set_new (audit, "unrouted", json_integer ((json_int_t)reading->unrouted));
     json_object_set_new (
         audit, "pending",
@@ -299,6 +307,11 @@ mr_audit_print (const json_t *audit)
     const json_t *journal;
     char replayed[32];
     char refused[32];
+    if (is_unproved (journals, json_object_get (audit, "sinks"))) {
+        printf ("audit: no journal is there, though sinks had records: put the journals back, "
+                "nothing proves these records without: NOT balanced\n");
+        return MR_EXIT_FAILED;
+    }
     if (json_array_size (journals) == 0) {
         printf ("audit: nothing was received yet\n");
         return MR_EXIT_OK;

@@ -92,3 +92,18 @@ def test_nobody_hears_ok_once_a_removed_data_directory_was_noticed(make):
         assert_refused(chain, producer)
         chain.millrace("down", code=None)
         wait_for(lambda: not chain.pids(), "all have ended")
+
+
+def test_the_audit_does_not_call_it_balanced_when_no_journal_is_left(make):
+    chain = make()
+    with chain.producer() as producer:
+        chain.more(producer)
+        producer.finish()
+        chain.wait_out(producer)
+    journal = os.path.join(chain.data_dir, "ingest.0.journal")
+    os.rename(journal, journal + ".aside")
+    assert "no journal is there" in chain.millrace("audit", code=1).stdout
+    assert "no journal is there" in chain.millrace("audit", "--deep", code=1).stdout
+    os.rename(journal + ".aside", journal)
+    assert "balanced" in chain.millrace("audit").stdout
+    assert "balanced" in chain.millrace("audit", "--deep").stdout
