@@ -109,7 +109,7 @@ def test_cut_is_refused_while_a_worker_lives_and_keeps_what_it_takes(chain):
     place = str(batches[-3]["position"])
     chain.up()
     refused = chain.millrace("log", "cut", "ingest.0.journal", place, "--yes", code=75)
-    assert "locked by a process that lives" in refused.stderr
+    assert "which lives; stop it first" in refused.stderr
     chain.millrace("down")
     said = chain.millrace("log", "cut", "ingest.0.journal", place, code=1)
     assert "would be cut" in said.stdout and "3 batches with" in said.stdout
