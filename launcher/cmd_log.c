@@ -167,12 +167,14 @@ typedef struct each {
     mr_cli_t *cli;
     log_fn *act;
     int code;
+    bool found; /* a log */
 } each_t;
 
 static bool
 act_on (void *arg, const char *dir)
 {
     each_t *each = arg;
+    each->found = true;
     int code = each->act (each->cli, dir);
     each->code = code != MR_EXIT_OK ? code : each->code;
     return true;
@@ -226,6 +228,9 @@ act_on_all (mr_cli_t *cli, log_fn *act)
     const char *data_dir = data_dir_of (cli, &config, &each.code);
     if (data_dir != NULL) {
         mr_logdirs_each (data_dir, act_on, &each);
+        if (!each.found && !cli->set[MR_CLI_JSON]) {
+            printf ("%s: there is no journal and no spool in it yet\n", data_dir);
+        }
     }
     mr_config_destroy (&config);
     return each.code;

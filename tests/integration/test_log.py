@@ -152,3 +152,11 @@ def test_numbers_that_were_cut_are_not_given_out_again(chain):
                                    ["cut", "a", "1", "2"], ["list"]])
 def test_what_cannot_be_is_refused_with_64(chain, words):
     chain.millrace("log", *words, code=64)
+
+
+@pytest.mark.parametrize("verb", ["ls", "check"])
+def test_where_there_is_no_log_one_line_says_so(chains, verb):
+    chain = chains(up=False)
+    said = chain.millrace("log", verb).stdout
+    assert said == f"{chain.data_dir}: there is no journal and no spool in it yet\n"
+    assert chain.millrace("log", verb, "--json").stdout == ""
