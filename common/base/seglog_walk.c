@@ -82,10 +82,15 @@ pass_segments (walk_t *walk, uint64_t position)
     return walk->status;
 }
 
+/* A frame of a segment that went before any was told of is left out with it: nobody knows yet whose
+ * it is, and the walk begins with the next. */
 static mr_status_t
 tell_frame (walk_t *walk, const mr_seglog_frame_t *frame)
 {
     mr_status_t status = pass_segments (walk, frame->position);
+    if (status == MR_OK && walk->walked->segments == 0) {
+        return MR_OK;
+    }
     const mr_seglog_visitor_t *visitor = &walk->options->visitor;
     walk->walked->frames++;
     walk->walked->payload_bytes += frame->payload_bytes;
