@@ -45,7 +45,8 @@ typedef struct mr_seglog_options {
     uint16_t kind;          /* what is in it, 1 .. 65535, e.g. journal or spool; checked at open */
     bool read_only;         /* look at it, change nothing; append and trim are then bugs */
     uint64_t id;            /* 0: take what is there; else an existing log must have this id */
-    uint64_t segment_bytes; /* begin a new segment beyond this; 16 MiB is a good size */
+    uint64_t segment_bytes; /* begin a new segment beyond this, or beyond twice the snapshot where
+                               that is more; 16 MiB is a good size */
     uint32_t max_payload_bytes; /* 1 .. MR_SEGLOG_PAYLOAD_MAX */
     unsigned pool_segments;     /* trimmed files kept for reuse, 0 .. MR_SEGLOG_POOL_MAX */
     unsigned keep_frames;       /* K: the last K data frames survive any trim, 0 .. 16 */
@@ -160,8 +161,9 @@ bool mr_seglog_find (const mr_seglog_t *self, uint64_t word, uint64_t *ret_posit
  * payloads were checked: a frame that is not whole is left out. Returns how many. */
 unsigned mr_seglog_last (mr_seglog_t *self, mr_seglog_frame_t *frames, unsigned max);
 
-/* Remove or recycle whole segments below `position`, oldest first, at most 8 a call; never the last
- * keep_frames data frames, nor what keep_bytes and keep_ms keep (now_ns: wall clock).
+/* Remove or recycle whole segments below `position`, oldest first; never the last keep_frames data
+ * frames, nor what keep_bytes and keep_ms keep (now_ns: wall clock). A call removes 8 and as many
+ * as were begun since the call before, of small ones 256 or 128 MiB; the next one goes on.
  *   ret_removed  how many went; may be NULL
  * Returns MR_OK; MR_AGAIN: the disk refused; call again later. */
 MR_CHECK mr_status_t mr_seglog_trim (mr_seglog_t *self, uint64_t position, int64_t now_ns,

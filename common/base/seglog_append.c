@@ -56,6 +56,13 @@ write_zeros (mr_seglog_t *self, uint64_t offset, uint64_t bytes)
     return 0;
 }
 
+uint64_t
+mr_seglog_segment_limit (const mr_seglog_t *self)
+{
+    uint64_t bytes = self->options.segment_bytes;
+    return bytes < 2 * self->header ? 2 * self->header : bytes;
+}
+
 /* Blocks for [tail, tail + bytes): a large step if the disk has it. `must`: zeros if need be. */
 static int
 allocate (mr_seglog_t *self, uint64_t bytes, bool must)
@@ -66,7 +73,8 @@ allocate (mr_seglog_t *self, uint64_t bytes, bool must)
         return 0;
     }
     uint64_t want = self->tail + ALLOCATE_STEP;
-    want = want < self->options.segment_bytes ? want : self->options.segment_bytes;
+    uint64_t limit = mr_seglog_segment_limit (self);
+    want = want < limit ? want : limit;
     if (want > need && ops->allocate (ops->context, self->fd, self->tail, want - self->tail) == 0) {
         self->allocated = want;
         return 0;
@@ -93,7 +101,7 @@ make_ready (mr_seglog_t *self, uint64_t bytes, mr_error_t *err)
     if (self->must_roll) {
         return mr_seglog_begin (self, self->roll_at, err);
     }
-    if (self->tail > self->header && self->tail + bytes > self->options.segment_bytes) {
+    if (self->tail > self->header && self->tail + bytes > mr_seglog_segment_limit (self)) {
         return mr_seglog_begin (self, self->start + self->tail, err);
     }
     return MR_OK;

@@ -11,8 +11,8 @@ static mr_status_t
 drop_stock (mr_seglog_t *self, mr_error_t *err)
 {
     mr_seglog_list_t stock = {0};
-    mr_status_t status =
-        mr_seglog_list_load (&stock, self->ops, self->dir, self->dir_name, ".free", err);
+    const mr_seglog_place_t place = {self->ops, self->dir, self->dir_name};
+    mr_status_t status = mr_seglog_list_load (&stock, &place, ".free", err);
     for (size_t i = 0; status == MR_OK && i < stock.count; i++) {
         char name[MR_SEGLOG_NAME_BYTES];
         mr_seglog_name (name, stock.starts[i], ".free");

@@ -103,8 +103,8 @@ static mr_status_t
 cut (cutting_t *cutting, uint64_t position, mr_error_t *err)
 {
     const mr_file_ops_t *ops = cutting->ops;
-    mr_status_t status =
-        mr_seglog_list_load (&cutting->list, ops, cutting->dir, cutting->name, ".seg", err);
+    const mr_seglog_place_t place = {ops, cutting->dir, cutting->name};
+    mr_status_t status = mr_seglog_list_load (&cutting->list, &place, ".seg", err);
     if (status == MR_OK) {
         status = check_place (cutting, position, err);
     }

@@ -45,18 +45,18 @@ compare_starts (const void *a, const void *b)
 }
 
 mr_status_t
-mr_seglog_list_load (mr_seglog_list_t *self, const mr_file_ops_t *ops, int dir, const char *name,
-                     const char *suffix, mr_error_t *err)
+mr_seglog_list_load (mr_seglog_list_t *self, const mr_seglog_place_t *place, const char *suffix,
+                     mr_error_t *err)
 {
     listing_t listing = {.list = self, .suffix = suffix};
     self->count = 0;
     self->failed = false;
-    if (ops->list (ops->context, dir, add_name, &listing) != 0) {
-        return mr_error_errno (err, "%s: cannot list the directory", name);
+    if (place->ops->list (place->ops->context, place->dir, add_name, &listing) != 0) {
+        return mr_error_errno (err, "%s: cannot list the directory", place->name);
     }
     if (self->failed) {
         errno = ENOMEM;
-        return mr_error_errno (err, "%s: cannot list the directory", name);
+        return mr_error_errno (err, "%s: cannot list the directory", place->name);
     }
     if (self->count > 1) {
         qsort (self->starts, self->count, sizeof *self->starts, compare_starts);

@@ -18,10 +18,16 @@ typedef struct mr_seglog_list {
     bool failed; /* out of memory while listing */
 } mr_seglog_list_t;
 
-/* Names of one suffix in the directory, which is called `name`; MR_SYSTEM when it cannot be listed.
- */
-MR_CHECK mr_status_t mr_seglog_list_load (mr_seglog_list_t *self, const mr_file_ops_t *ops, int dir,
-                                          const char *name, const char *suffix, mr_error_t *err);
+/* A log's directory, open; all borrowed. */
+typedef struct mr_seglog_place {
+    const mr_file_ops_t *ops;
+    int dir;
+    const char *name; /* for messages */
+} mr_seglog_place_t;
+
+/* The starts in names of one suffix; MR_SYSTEM when the directory cannot be listed. */
+MR_CHECK mr_status_t mr_seglog_list_load (mr_seglog_list_t *self, const mr_seglog_place_t *place,
+                                          const char *suffix, mr_error_t *err);
 MR_CHECK bool mr_seglog_list_add (mr_seglog_list_t *self, uint64_t start);
 void mr_seglog_list_release (mr_seglog_list_t *self);
 /* Index of the last start at or below position; count: none. */
@@ -70,6 +76,7 @@ struct mr_seglog {
     uint64_t header;    /* offset of the first frame in the last segment */
     uint64_t tail;      /* offset in the last segment */
     uint64_t allocated; /* bytes of it that surely have blocks */
+    uint64_t trimmed;   /* segments begun in this life when it was last trimmed */
     uint64_t born;      /* the end at open: segments from here on were begun in this life */
     uint64_t roll_at;   /* where the next segment starts when must_roll */
     mr_seglog_index_t index;
@@ -130,6 +137,11 @@ void mr_seglog_head_publish (mr_seglog_t *self, uint64_t end, uint64_t synced);
 void mr_seglog_head_close (mr_seglog_t *self);
 /* Whether the bytes are a head of a version that we know. */
 bool mr_seglog_head_valid (const mr_seglog_head_t *head);
+
+/* seglog_append.c: the last segment takes frames up to here: segment_bytes, and with a snapshot of
+ * more than half of that as many bytes of frames as of snapshot, so that a large one (of many
+ * producers) does not stand before each frame. */
+uint64_t mr_seglog_segment_limit (const mr_seglog_t *self);
 
 /* seglog_roll.c: begin a segment at `start` (a position). As mr_seglog_append. */
 MR_CHECK mr_status_t mr_seglog_begin (mr_seglog_t *self, uint64_t start, mr_error_t *err);

@@ -13,8 +13,8 @@ cursor_open (mr_seglog_reader_t *self, mr_seglog_scan_t *scan, uint64_t position
              uint64_t *ret_first, mr_error_t *err)
 {
     mr_seglog_list_t list = {0};
-    mr_status_t status =
-        mr_seglog_list_load (&list, self->ops, self->dir, self->dir_name, ".seg", err);
+    const mr_seglog_place_t place = {self->ops, self->dir, self->dir_name};
+    mr_status_t status = mr_seglog_list_load (&list, &place, ".seg", err);
     if (status == MR_OK) {
         size_t i = mr_seglog_list_at (&list, position);
         mr_seglog_reader_leave (self, scan);
@@ -92,8 +92,8 @@ static mr_status_t
 next_start (mr_seglog_reader_t *self, uint64_t end, uint64_t *ret_start, mr_error_t *err)
 {
     mr_seglog_list_t list = {0};
-    mr_status_t status =
-        mr_seglog_list_load (&list, self->ops, self->dir, self->dir_name, ".seg", err);
+    const mr_seglog_place_t place = {self->ops, self->dir, self->dir_name};
+    mr_status_t status = mr_seglog_list_load (&list, &place, ".seg", err);
     uint64_t start = end;
     for (size_t i = 0; status == MR_OK && i < list.count; i++) {
         if (list.starts[i] > self->here.start) {

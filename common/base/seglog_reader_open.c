@@ -113,8 +113,8 @@ static mr_status_t
 read_kind (mr_seglog_reader_t *self, uint16_t *ret_kind, mr_error_t *err)
 {
     mr_seglog_list_t list = {0};
-    mr_status_t status =
-        mr_seglog_list_load (&list, self->ops, self->dir, self->dir_name, ".seg", err);
+    const mr_seglog_place_t place = {self->ops, self->dir, self->dir_name};
+    mr_status_t status = mr_seglog_list_load (&list, &place, ".seg", err);
     bool found = false;
     for (size_t i = list.count; status == MR_OK && !found && i > 0; i--) {
         int fd = mr_seglog_open_segment (self->ops, self->dir, list.starts[i - 1], O_RDONLY);

@@ -344,8 +344,8 @@ recover_segments (mr_seglog_t *self, mr_error_t *err)
 mr_status_t
 mr_seglog_recover (mr_seglog_t *self, mr_error_t *err)
 {
-    mr_status_t status =
-        mr_seglog_list_load (&self->segments, self->ops, self->dir, self->dir_name, ".seg", err);
+    const mr_seglog_place_t place = {self->ops, self->dir, self->dir_name};
+    mr_status_t status = mr_seglog_list_load (&self->segments, &place, ".seg", err);
     if (status == MR_OK && !self->options.read_only) {
         status = mr_seglog_clean (self, err);
     }

@@ -9,7 +9,13 @@
 #include <fcntl.h>
 #include <string.h>
 
-enum { TRIM_AT_ONCE = 8 }; /* removing a file takes milliseconds; the caller has other work */
+/* The caller has other work, and removing a file of 16 MiB takes a millisecond: so many a call,
+ * more of small ones, and always more than were made since the call before. */
+enum {
+    TRIM_FILES = 8,
+    TRIM_SMALL_FILES = 256,
+    TRIM_SMALL_BYTES = 128 << 20, /* of them together */
+};
 
 /* When the segment after the oldest was begun: the oldest one's last write. INT64_MIN: unknown. */
 static int64_t
@@ -63,7 +69,7 @@ reusable (const mr_seglog_t *self, uint64_t start, const char *name)
     }
     int64_t size = self->ops->size (self->ops->context, fd);
     self->ops->close (self->ops->context, fd);
-    return size > 0 && (uint64_t)size <= 2 * self->options.segment_bytes &&
+    return size > 0 && (uint64_t)size <= 2 * mr_seglog_segment_limit (self) &&
            (uint64_t)size >= self->options.segment_bytes / 2;
 }
 
@@ -104,6 +110,15 @@ remove_oldest (mr_seglog_t *self)
     return 0;
 }
 
+/* Whether a call that began at `from`, and removed so many since, leaves the rest to the next. */
+static bool
+enough (const mr_seglog_t *self, unsigned removed, uint64_t from, uint64_t made)
+{
+    uint64_t bytes = self->segments.starts[0] - from;
+    bool small = removed < TRIM_SMALL_FILES && bytes < TRIM_SMALL_BYTES;
+    return removed >= TRIM_FILES + made && !small;
+}
+
 mr_status_t
 mr_seglog_trim (mr_seglog_t *self, uint64_t position, int64_t now_ns, unsigned *ret_removed,
                 mr_error_t *err)
@@ -113,8 +128,12 @@ mr_seglog_trim (mr_seglog_t *self, uint64_t position, int64_t now_ns, unsigned *
     unsigned removed = 0;
     uint64_t protect = mr_seglog_index_oldest_kept (&self->index);
     uint64_t below = position < protect ? position : protect;
-    while (removed < TRIM_AT_ONCE && self->segments.count > 1 &&
-           self->segments.starts[1] <= below && !retained (self, now_ns)) {
+    uint64_t from = self->segments.starts[0];
+    uint64_t begun = self->stats.made + self->stats.recycled;
+    uint64_t made = begun - self->trimmed;
+    self->trimmed = begun;
+    while (self->segments.count > 1 && self->segments.starts[1] <= below &&
+           !enough (self, removed, from, made) && !retained (self, now_ns)) {
         if (remove_oldest (self) != 0) {
             (void)mr_seglog_failed (self, "cannot remove a segment", err);
             status = MR_AGAIN;

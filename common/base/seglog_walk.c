@@ -162,7 +162,8 @@ walk_log (walk_t *walk, mr_error_t *err)
     walk->reader = reader;
     uint64_t end = mr_seglog_reader_end (reader);
     uint64_t until = options->until != 0 && options->until < end ? options->until : end;
-    status = mr_seglog_list_load (&walk->list, walk->ops, walk->dir, options->dir, ".seg", err);
+    const mr_seglog_place_t place = {walk->ops, walk->dir, options->dir};
+    status = mr_seglog_list_load (&walk->list, &place, ".seg", err);
     if (status == MR_OK) {
         size_t at = mr_seglog_list_at (&walk->list, options->position);
         walk->next = at < walk->list.count ? at : 0;

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { POOL_SEGMENTS = 8 };
+enum { POOL_SEGMENTS = 8, GROWN_SEGMENTS = 8 };
 
 struct mr_journal {
     char dir[PATH_MAX];
@@ -29,6 +29,7 @@ struct mr_journal {
     uint64_t ceiling;   /* seqs up to here may be given out */
     uint64_t lost;
     uint64_t lost_seq;
+    uint64_t begun; /* segments of this life when it was last settled */
     bool without_frames;
     bool displaced; /* mr_journal_in_place */
     _Atomic uint64_t synced_seq;
@@ -84,9 +85,8 @@ load_snapshot (mr_journal_t *self, const mr_buffer_t *text, mr_error_t *err)
 }
 
 static mr_status_t
-apply_frame (void *arg, const mr_seglog_frame_t *frame)
+apply (mr_journal_t *self, const mr_seglog_frame_t *frame)
 {
-    mr_journal_t *self = arg;
     if (frame->type == MR_SEGLOG_CONTROL) {
         if (frame->flags == MR_JOURNAL_WATERMARK) {
             self->watermark = frame->words[0];
@@ -109,6 +109,26 @@ apply_frame (void *arg, const mr_seglog_frame_t *frame)
                               frame->payload_bytes - frame_bytes);
 }
 
+typedef struct {
+    mr_journal_t *journal;
+    mr_error_t *err;
+} reading_t;
+
+static mr_status_t
+apply_frame (void *arg, const mr_seglog_frame_t *frame)
+{
+    reading_t *reading = arg;
+    mr_status_t status = apply (reading->journal, frame);
+    if (status != MR_OK) {
+        mr_error_set (reading->err,
+                      "%s: the frame at position %llu cannot be understood (%s); restore the "
+                      "journal or move it away to begin a new one",
+                      reading->journal->dir, (unsigned long long)frame->position,
+                      mr_status_name (status));
+    }
+    return status;
+}
+
 static mr_status_t
 read_state (mr_journal_t *self, mr_error_t *err)
 {
@@ -124,7 +144,8 @@ read_state (mr_journal_t *self, mr_error_t *err)
     mr_buffer_release (&text);
     mr_seglog_reader_options_t options = {.dir = self->dir, .position = from};
     if (status == MR_OK) {
-        status = mr_seglog_each (&options, apply_frame, self, err);
+        reading_t reading = {self, err};
+        status = mr_seglog_each (&options, apply_frame, &reading, err);
     }
     if (self->next_seq <= self->watermark) {
         self->next_seq = self->watermark + 1; /* numbers that never came are settled, too */
@@ -408,13 +429,26 @@ write_watermark (mr_journal_t *self, uint64_t watermark, mr_error_t *err)
     return status;
 }
 
+static uint64_t
+segments_begun (const mr_journal_t *self)
+{
+    mr_seglog_stats_t stats;
+    mr_seglog_stats (self->log, &stats);
+    return stats.made + stats.recycled;
+}
+
+bool
+mr_journal_has_grown (const mr_journal_t *self)
+{
+    return segments_begun (self) - self->begun >= GROWN_SEGMENTS;
+}
+
 mr_status_t
 mr_journal_settle (mr_journal_t *self, uint64_t watermark, mr_error_t *err)
 {
-    if (watermark == self->watermark) {
-        return MR_OK;
-    }
-    mr_status_t status = write_watermark (self, watermark, err);
+    self->begun = segments_begun (self);
+    mr_status_t status =
+        watermark == self->watermark ? MR_OK : write_watermark (self, watermark, err);
     if (status != MR_OK) {
         return status;
     }

@@ -145,8 +145,12 @@ uint64_t mr_journal_synced_watermark (const mr_journal_t *self);
 MR_CHECK mr_status_t mr_journal_read (mr_journal_t *self, uint64_t seq, const void **ret_frame,
                                       size_t *ret_bytes, mr_error_t *err);
 
-/* Note the watermark (a control frame, when it changed) and let go of segments below it.
- * MR_AGAIN: the disk refused; call again later. */
+/* Note the watermark (a control frame, when it changed) and let go of segments below it: of as many
+ * as were begun since the call before and some more, so that to call it now and then is enough,
+ * whether the watermark moves or not. MR_AGAIN: the disk refused; call again later. */
 MR_CHECK mr_status_t mr_journal_settle (mr_journal_t *self, uint64_t watermark, mr_error_t *err);
+
+/* Whether so many segments were begun since it was settled that to settle should not wait. */
+bool mr_journal_has_grown (const mr_journal_t *self);
 
 #endif

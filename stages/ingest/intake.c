@@ -353,12 +353,12 @@ settle (mr_intake_t *self)
     uint64_t watermark = mr_sender_watermark (self->sender);
     mr_status_t status = mr_journal_settle (self->journal, watermark, &err);
     self->settled = watermark;
-    if (status == MR_OK && self->syncer != NULL) {
-        mr_syncer_wake (self->syncer); /* exporters hear of it when the disk has it */
-    } else if (status == MR_OK) {
-        mr_sender_noted (self->sender, mr_journal_info (self->journal).watermark);
-    } else if (status != MR_AGAIN) {
+    if (status != MR_OK && status != MR_AGAIN) {
         mr_log_warn ("%s", err.text);
+    } else if (self->syncer != NULL) {
+        mr_syncer_wake (self->syncer); /* exporters hear of it when the disk has it */
+    } else { /* what is noted is, also when a file below it could not go */
+        mr_sender_noted (self->sender, mr_journal_info (self->journal).watermark);
     }
 }
 
@@ -367,7 +367,8 @@ mr_intake_done (mr_intake_t *self, const mr_control_t *done)
 {
     if (done->journal == mr_journal_info (self->journal).id) {
         mr_sender_done (self->sender, done->seq);
-        if (mr_sender_watermark (self->sender) - self->settled >= SETTLE_BATCHES) {
+        if (mr_sender_watermark (self->sender) - self->settled >= SETTLE_BATCHES ||
+            mr_journal_has_grown (self->journal)) {
             settle (self);
         }
         mr_intake_pump (self);

@@ -52,6 +52,26 @@ def test_without_retention_settled_files_go(make):
     assert audit(chain)["balanced"] and audit(chain, "--deep")["balanced"]
 
 
+def test_batches_as_large_as_a_file_leave_no_more_than_small_ones(make):
+    """Each fills a segment of the journal, and the last ones are settled when nothing flows."""
+    chain = make("batch_bytes = 4MiB\n", "")
+    most = 0
+    with chain.producer(pad=900_000, size=1, window=8) as producer:
+        for _ in range(10):
+            chain.more(producer, 8)
+            most = max(most, len(segments(chain, "ingest.0.journal")))
+        producer.finish()
+        made, good = producer.made, producer.expected()[0]
+    wait_for(lambda: len(segments(chain, "ingest.0.journal")) <= 2, chain.complaints)
+    folder = os.path.join(chain.data_dir, "ingest.0.journal")
+    held = sum(entry.stat().st_size for entry in os.scandir(folder))
+    assert held <= (2 + 8) * (2 << 20), sorted(os.listdir(folder))  # and what is kept for reuse
+    assert most <= 64 + 2 * 8 + 2  # what the window lets be in flight, and what was not looked at
+    wait_for(lambda: lines_in(outputs(chain.out)) >= good, chain.complaints)
+    chain.millrace("down")
+    assert audit(chain)["balanced"] and audit(chain)["received"] == made
+
+
 def test_by_size_so_much_is_kept_and_the_rest_goes(make):
     chain = make("retain_bytes = 4MiB\n", "retain_bytes = 2MiB\n")
     made = feed(chain, 4000, lambda: first_kept(chain, "ingest.0.journal") > 6 << 20 and

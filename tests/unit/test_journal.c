@@ -3,10 +3,12 @@
 
 #include "common/base/crashpoint.h"
 #include "common/base/hash.h"
+#include "common/base/seglog.h"
 #include "common/delivery/ceiling.h"
 #include "tests/support/delivery_kit.h"
 #include "tests/support/suite.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -54,11 +56,12 @@ note (void *arg, const uint64_t *words)
 }
 
 static mr_journal_t *
-open_journal (void)
+open_retaining (uint64_t retain_bytes)
 {
     mr_journal_options_t options = {
         .data_dir = data_dir,
         .segment_bytes = 64 << 10,
+        .retain_bytes = retain_bytes,
         .state = {.save = save, .load = load, .apply = load, .note = note},
     };
     mr_journal_t *journal = NULL;
@@ -68,16 +71,61 @@ open_journal (void)
     return journal;
 }
 
+static mr_journal_t *
+open_journal (void)
+{
+    return open_retaining (0);
+}
+
 static void
-append (mr_journal_t *journal, uint64_t seq)
+append_with (mr_journal_t *journal, uint64_t seq, size_t trailer_bytes)
 {
     mr_kit_frame_t frame = mr_kit_frame_new (seq, 0, 3);
-    mr_journal_entry_t entry = {
-        .frame = frame.data, .frame_bytes = frame.bytes, .batch = &frame.batch};
+    static const char trailer[64 << 10];
+    ck_assert_uint_le (trailer_bytes, sizeof trailer);
+    mr_journal_entry_t entry = {.frame = frame.data,
+                                .frame_bytes = frame.bytes,
+                                .batch = &frame.batch,
+                                .trailer = trailer,
+                                .trailer_bytes = trailer_bytes};
     mr_error_t err = {{0}};
     mr_status_t status = mr_journal_append (journal, &entry, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
     mr_kit_frame_release (&frame);
+}
+
+static void
+append (mr_journal_t *journal, uint64_t seq)
+{
+    append_with (journal, seq, 0);
+}
+
+/* One that fills a segment. */
+static void
+append_large (mr_journal_t *journal, uint64_t seq)
+{
+    append_with (journal, seq, 64 << 10);
+}
+
+static void
+settle (mr_journal_t *journal, uint64_t watermark)
+{
+    mr_error_t err = {{0}};
+    mr_status_t status = mr_journal_settle (journal, watermark, &err);
+    ck_assert_msg (status == MR_OK, "%s", err.text);
+}
+
+static unsigned
+segments (void)
+{
+    unsigned count = 0;
+    DIR *stream = opendir (dir);
+    ck_assert_ptr_nonnull (stream);
+    for (const struct dirent *entry; (entry = readdir (stream)) != NULL;) {
+        count += strstr (entry->d_name, ".seg") != NULL;
+    }
+    closedir (stream);
+    return count;
 }
 
 /* Batches 1 to 5, and another start of the machine. */
@@ -217,6 +265,92 @@ START_TEST (test_a_sync_makes_durable_what_was_appended_before_it_began)
 }
 END_TEST
 
+START_TEST (test_batches_of_a_segment_each_go_as_fast_as_they_come)
+{
+    begin ();
+    mr_journal_t *journal = open_journal ();
+    uint64_t seq = 0;
+    for (int round = 0; round < 8; round++) {
+        for (int i = 0; i < 40; i++) {
+            append_large (journal, ++seq);
+        }
+        ck_assert_uint_ge (segments (), 40);
+        settle (journal, seq);
+        ck_assert_uint_le (segments (), 2);
+    }
+    mr_journal_close (&journal);
+}
+END_TEST
+
+START_TEST (test_what_is_due_goes_though_the_watermark_stands_still)
+{
+    begin ();
+    mr_journal_t *journal = open_retaining (1 << 30);
+    for (uint64_t seq = 1; seq <= 40; seq++) {
+        append_large (journal, seq);
+    }
+    settle (journal, 40);
+    ck_assert_uint_ge (segments (), 40);
+    mr_journal_close (&journal);
+    journal = open_retaining (0); /* less than before, and nothing flows */
+    settle (journal, 40);
+    ck_assert_uint_le (segments (), 2);
+    mr_journal_close (&journal);
+}
+END_TEST
+
+START_TEST (test_it_has_grown_when_eight_segments_were_begun_since_it_was_settled)
+{
+    begin ();
+    mr_journal_t *journal = open_journal ();
+    settle (journal, 0);
+    uint64_t seq = 0;
+    for (int round = 0; round < 3; round++) {
+        for (unsigned before = segments (); segments () < before + 8;) {
+            ck_assert (!mr_journal_has_grown (journal));
+            append_large (journal, ++seq);
+        }
+        ck_assert (mr_journal_has_grown (journal));
+        settle (journal, 0); /* none may go, and that changes nothing */
+        ck_assert (!mr_journal_has_grown (journal));
+    }
+    mr_journal_close (&journal);
+}
+END_TEST
+
+START_TEST (test_a_frame_that_cannot_be_understood_is_named_with_its_place)
+{
+    begin ();
+    mr_journal_t *journal = open_journal ();
+    mr_journal_close (&journal);
+    mr_seglog_options_t bare = {
+        .dir = dir, .kind = MR_JOURNAL_KIND, .segment_bytes = 64 << 10, .max_payload_bytes = 100};
+    mr_seglog_t *log = NULL;
+    mr_error_t err = {{0}};
+    ck_assert_int_eq (mr_seglog_open (&bare, &log, &err), MR_OK);
+    struct iovec iov = {(char[]){"abc"}, 3};
+    mr_seglog_entry_t entry = {.type = MR_SEGLOG_DATA,
+                               .words = {1, 1, 1, 1, 4}, /* a batch longer than the frame */
+                               .iov = &iov,
+                               .iov_count = 1};
+    uint64_t position;
+    ck_assert_int_eq (mr_seglog_append (log, &entry, &position, &err), MR_OK);
+    mr_seglog_close (&log);
+    mr_journal_options_t options = {
+        .data_dir = data_dir,
+        .segment_bytes = 64 << 10,
+        .state = {.save = save, .load = load, .apply = load, .note = note},
+    };
+    ck_assert_int_eq (mr_journal_open (&options, &journal, &err), MR_INVALID);
+    char expected[128];
+    snprintf (expected, sizeof expected, "the frame at position %llu cannot be understood",
+              (unsigned long long)position);
+    ck_assert_ptr_nonnull (strstr (err.text, dir));
+    ck_assert_ptr_nonnull (strstr (err.text, expected));
+    ck_assert_ptr_nonnull (strstr (err.text, "restore the journal or move it away"));
+}
+END_TEST
+
 int
 main (void)
 {
@@ -227,6 +361,10 @@ main (void)
         test_numbers_at_or_below_the_watermark_never_come_again,
         test_a_ceiling_of_the_first_version_is_read,
         test_a_sync_makes_durable_what_was_appended_before_it_began,
+        test_batches_of_a_segment_each_go_as_fast_as_they_come,
+        test_what_is_due_goes_though_the_watermark_stands_still,
+        test_it_has_grown_when_eight_segments_were_begun_since_it_was_settled,
+        test_a_frame_that_cannot_be_understood_is_named_with_its_place,
         NULL,
     };
     return mr_suite_run ("journal", tests);
