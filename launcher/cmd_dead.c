@@ -133,7 +133,8 @@ ask (const char *endpoint, const char *id, const mr_buffer_t *record, mr_error_t
 }
 
 /* Each letter is a producer of its own whose one record has number 1: however often it is sent, it
- * is taken once. */
+ * is taken once. The name is for one run: it is needed until the letter is noted as handled, by a
+ * replay that died between the answer and that note and is said again. */
 static mr_status_t
 replay (mr_cli_t *cli, mr_deadfile_t *letters, size_t i, mr_error_t *err)
 {
@@ -144,7 +145,7 @@ replay (mr_cli_t *cli, mr_deadfile_t *letters, size_t i, mr_error_t *err)
     }
     char name[MR_PRODUCER_ID_MAX_BYTES];
     char id[MR_PRODUCER_ID_MAX_BYTES + 1];
-    snprintf (name, sizeof name, "dead-%s", mr_deadfile_id (letters, i));
+    snprintf (name, sizeof name, MR_PRODUCER_ONCE "dead-%s", mr_deadfile_id (letters, i));
     mr_status_t status = mr_producer_id_format (name, 1, id, err);
     mr_buffer_t record;
     mr_buffer_init (&record, RECORD_LIMIT);

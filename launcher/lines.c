@@ -2,6 +2,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/hash.h"
+#include "common/wire/producer.h"
 #include "launcher/filetail.h"
 
 #include <errno.h>
@@ -308,7 +309,7 @@ mr_lines_name (mr_lines_t *self, char *ret_name)
         if (getrandom (&random, sizeof random, 0) != (ssize_t)sizeof random) {
             return MR_SYSTEM;
         }
-        snprintf (ret_name, MR_LINES_NAME_BYTES, "send-%016" PRIx64, random);
+        snprintf (ret_name, MR_LINES_NAME_BYTES, MR_PRODUCER_ONCE "send-%016" PRIx64, random);
         return MR_OK;
     }
     ssize_t bytes = pread (self->fd, first, sizeof first, 0);

@@ -60,7 +60,7 @@ bool mr_lines_named (const mr_lines_t *self);
 int mr_lines_fd (const mr_lines_t *self);
 
 /* A name for the file that stays the same from run to run: made of device, inode and first line, so
- * that another file that reuses the inode has another name. Random for standard input.
+ * that another file that reuses the inode has another name. For standard input one for this run.
  * MR_AGAIN: there is no first line yet. ret_name: MR_LINES_NAME_BYTES. */
 MR_CHECK mr_status_t mr_lines_name (mr_lines_t *self, char *ret_name);
 

@@ -76,7 +76,8 @@ static const mr_option_t ingest[] = {
      .fallback = "1MiB", .help = "A longer record is refused, or becomes a dead letter"},
     {.key = "max_producers", .type = MR_OPTION_INT, .min = 1, .max = 200000,
      .fallback = "100000", .unit = "producers",
-     .help = "Names of numbered producers whose last number is kept; a further one is refused"},
+     .help = "Names of numbered producers whose last number is kept; a further one is refused, "
+             "but for those of one run (once:NAME), of which the oldest is forgotten"},
     {.key = "hwm", .type = MR_OPTION_INT, .min = 0, .max = 1000000, .fallback = "0",
      .unit = "messages", .help = "Queued for each producer; 0: 1000 records, 64 chunks"},
     {.key = NULL},

@@ -97,6 +97,13 @@ mr_producer_id_format (const char *name, uint64_t number, char *ret_id, mr_error
 }
 
 bool
+mr_producer_is_once (const char *name, size_t bytes)
+{
+    size_t prefix = strlen (MR_PRODUCER_ONCE);
+    return bytes >= prefix && memcmp (name, MR_PRODUCER_ONCE, prefix) == 0;
+}
+
+bool
 mr_producer_blank (const char *data, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) {

@@ -21,6 +21,7 @@ enum {
     MR_ANSWER_WHY_BYTES = 512,       /* longest reason of an error, with terminator */
 };
 #define MR_PRODUCER_MAX_NUMBER ((uint64_t)INT64_MAX)
+#define MR_PRODUCER_ONCE "once:" /* a name that begins so is for one run, and forgotten in time */
 
 /* One frame of a message; borrowed. */
 typedef struct mr_frame {
@@ -45,6 +46,9 @@ MR_CHECK mr_status_t mr_producer_id_parse (mr_frame_t frame, mr_producer_id_t *r
  * MR_INVALID: the result would not be read back as that name and number. */
 MR_CHECK mr_status_t mr_producer_id_format (const char *name, uint64_t number, char *ret_id,
                                             mr_error_t *err);
+
+/* Whether this name is for one run. */
+bool mr_producer_is_once (const char *name, size_t bytes);
 
 /* Whether a frame or line is no record at all. */
 bool mr_producer_blank (const char *data, size_t bytes);

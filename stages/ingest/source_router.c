@@ -169,8 +169,9 @@ note_number (router_t *self, const waiting_t *to, const mr_producer_id_t *id)
     if (status == MR_CLOSED) {
         char why[MR_ANSWER_WHY_BYTES];
         snprintf (why, sizeof why,
-                  "%u numbered producers are known, and [ingest] max_producers allows no more; "
-                  "raise it, or send without a number",
+                  "%u names of producers are known, and [ingest] max_producers allows no more: "
+                  "raise it, use one of them, or a name for one run, which begins with "
+                  "\"" MR_PRODUCER_ONCE "\" (millrace send: --producer " MR_PRODUCER_ONCE "NAME)",
                   mr_producers_limit (self->producers));
         answer_error (self, to, why);
     } else if (status != MR_OK) {

@@ -129,6 +129,17 @@ def test_a_letter_goes_through_the_chain_again_once_with_its_original_bytes(chai
     assert exported(chain)[2]["message"] == "the last one"
 
 
+def test_more_letters_are_sent_again_than_max_producers():
+    with Chain(real=True, ingest=INGEST + "max_producers = 3\n") as chain:
+        chain.up()
+        feed(chain, *[b"not json %d" % n for n in range(10)])
+        wait_letters(chain, 10)
+        assert chain.millrace("dead", "replay", "all").stdout == "10 replayed\n"
+        wait_for(lambda: stored(chain) == 20, "all are dead letters again")
+        assert sorted(row["record"] for row in letters(chain)) == [
+            f"not json {n}" for n in range(10)]
+
+
 def test_wrong_words_and_unknown_letters_are_refused(chain):
     refused = chain.millrace("dead", "show", "nobody-1-1", code=1)
     assert "nobody-1-1: no such dead letter; see `dead ls`" in refused.stderr

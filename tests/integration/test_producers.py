@@ -155,14 +155,36 @@ def test_a_producer_beyond_the_limit_is_told_what_to_do_and_the_known_go_on(make
     assert chain.ask(b"b/1", b'{"n":2}') == [b"b/1", b"ok", b"1"]
     answer = chain.ask(b"c/1", b'{"n":0}')
     assert answer[:2] == [b"c/1", b"error"]
-    assert b"2 numbered producers" in answer[2] and b"[ingest] max_producers" in answer[2]
+    assert b"2 names of producers" in answer[2] and b"[ingest] max_producers" in answer[2]
+    assert b'a name for one run, which begins with "once:"' in answer[2]
+    assert chain.ask(b"once:c/1", b'{"n":6}') == [b"once:c/1", b"ok", b"1"]  # as it says
     assert chain.ask(b"a/2", b'{"n":3}') == [b"a/2", b"ok", b"2"]
     assert chain.ask(b"plain", b'{"n":4}') == [b"plain", b"ok", b"0"]
-    assert_exactly_once(chain.wait_lines(4), 4)
+    chain.wait_lines(5)
     chain.stop("ingest.0")
     chain.start("ingest.0")
     assert chain.ask(b"c/1", b'{"n":0}')[1] == b"error"
     assert chain.ask(b"b/2", b'{"n":5}') == [b"b/2", b"ok", b"2"]
+    assert chain.ask(b"once:c/1", b'{"n":6}') == [b"once:c/1", b"ok", b"1"]
+    assert_exactly_once(chain.wait_lines(6), 6)
+
+
+def test_of_names_for_one_run_the_oldest_is_forgotten_also_by_the_next_life(make):
+    chain = make(ingest=ROUTER + "max_producers = 2")
+    chain.start_all()
+
+    def last(name):
+        return chain.ask(name + b"/0")[1:]
+
+    for n, name in enumerate([b"lasting/1", b"once:a/1", b"once:b/1", b"once:a/2", b"once:c/1"]):
+        assert chain.ask(name, b'{"n":%d}' % (n + 1))[1] == b"ok"
+    for _ in range(2):
+        assert [last(name) for name in (b"once:a", b"once:b", b"once:c", b"lasting")] == [
+            [b"ok", b"2"], [b"ok", b"0"], [b"ok", b"1"], [b"ok", b"1"]]
+        assert chain.ask(b"once:a/2", b'{"n":4}') == [b"once:a/2", b"ok", b"2"]  # a retry
+        chain.stop("ingest.0")
+        chain.start("ingest.0")
+    assert_exactly_once(chain.wait_lines(5), 5)
 
 
 def test_thirty_two_requests_under_way_are_answered_in_their_order(make):

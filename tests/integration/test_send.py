@@ -85,6 +85,19 @@ def test_standard_input(chain):
     wait_exported(chain, range(2))
 
 
+def test_standard_input_has_more_runs_than_max_producers():
+    with Chain(real=True, ingest=INGEST + "max_producers = 5\n") as chain:
+        chain.up()
+        assert "sent 2, acknowledged 2" in chain.millrace("send", write_lines(chain, [0, 1])).stdout
+        for n in range(2, 22):
+            done = subprocess.run(chain.command("send", "-c", chain.config), text=True, timeout=60,
+                                  input=f'{{"n":{n}}}\n', capture_output=True, check=True)
+            assert "sent 1, acknowledged 1" in done.stdout
+        path = write_lines(chain, [0, 1])
+        assert "skipped 2" in chain.millrace("send", path).stdout
+        wait_exported(chain, range(22))
+
+
 def test_a_killed_sender_goes_on_where_it_was(chain):
     path = write_lines(chain, range(20000))
     for _ in range(3):

@@ -1,4 +1,6 @@
 #include "launcher/lines.h"
+
+#include "common/wire/producer.h"
 #include "tests/support/heard.h"
 #include "tests/support/suite.h"
 
@@ -310,6 +312,7 @@ START_TEST (test_standard_input_is_read_as_it_comes_and_named_at_random)
     ck_assert_str_eq (read_on (lines, MR_CLOSED), "two|");
     ck_assert_int_eq (mr_lines_name (lines, first), MR_OK);
     ck_assert_int_eq (mr_lines_name (lines, second), MR_OK);
+    ck_assert (mr_producer_is_once (first, strlen (first)));
     ck_assert_str_ne (first, second);
     mr_lines_close (&lines);
     ck_assert_int_eq (close (ends[0]), 0);
