@@ -109,6 +109,7 @@ add (mr_producers_t *self, const char *name, size_t bytes)
     } else {
         i = self->used++;
     }
+    MR_ASSERT (self->entries != NULL);
     entry_t *entry = &self->entries[i];
     *entry = (entry_t){.older = NONE, .newer = NONE, .name_bytes = (uint8_t)bytes};
     memcpy (entry->name, name, bytes);
