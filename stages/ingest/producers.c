@@ -103,13 +103,13 @@ add (mr_producers_t *self, const char *name, size_t bytes)
         !resize (self, 2 * self->capacity)) {
         return NULL;
     }
+    MR_ASSERT (self->entries != NULL);
     uint32_t i = self->free;
     if (i != NONE) {
         self->free = self->entries[i].older;
     } else {
         i = self->used++;
     }
-    MR_ASSERT (self->entries != NULL);
     entry_t *entry = &self->entries[i];
     *entry = (entry_t){.older = NONE, .newer = NONE, .name_bytes = (uint8_t)bytes};
     memcpy (entry->name, name, bytes);
