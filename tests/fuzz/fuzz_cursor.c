@@ -11,7 +11,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { SLOT_BYTES = 512, FILE_BYTES = 2 * SLOT_BYTES, CHECK_1 = 152, CHECK_2 = 408 };
+enum {
+    SLOT_BYTES = 512,
+    FILE_BYTES = 2 * SLOT_BYTES,
+    CHECK_1 = 152,
+    CHECK_2 = 408,
+    NUMBER_TOP = 23, /* the highest byte of the commit's number */
+};
 
 static const uint64_t magic = UINT64_C (0x31524f5352554352);
 
@@ -21,6 +27,7 @@ repair (uint8_t *slot)
     uint64_t version = slot[8] % 4;
     memcpy (slot, &magic, sizeof magic);
     memcpy (slot + 8, &version, sizeof version);
+    slot[NUMBER_TOP] &= 0x3f; /* no life is long enough for a commit beyond the last number */
     size_t at = version == 1 ? CHECK_1 : CHECK_2;
     uint64_t check = mr_hash64 (slot, at);
     memcpy (slot + at, &check, sizeof check);
