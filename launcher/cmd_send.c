@@ -1,6 +1,7 @@
 /* send: the lines of files, or of standard input, to the acknowledged socket. */
 #include "common/base/clock.h"
 #include "common/base/endpoint.h"
+#include "common/wire/producer.h"
 #include "launcher/cli.h"
 #include "launcher/feed.h"
 #include "launcher/humane.h"
@@ -130,7 +131,8 @@ send_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *optio
     char once[MR_LINES_NAME_BYTES];
     if (mine.loop && mine.producer == NULL) {
         /* Going round and round has no place in the file to come back to. */
-        snprintf (once, sizeof once, "loop-%" PRIx64, (uint64_t)mr_clock_wall_ns ());
+        snprintf (once, sizeof once, MR_PRODUCER_ONCE "loop-%" PRIx64,
+                  (uint64_t)mr_clock_wall_ns ());
         mine.producer = once;
     }
     mr_status_t status = mr_feed (&mine, lines, (mr_feed_watcher_t){on_tick, show}, counts, &err);

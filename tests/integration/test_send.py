@@ -98,6 +98,18 @@ def test_standard_input_has_more_runs_than_max_producers():
         wait_exported(chain, range(22))
 
 
+def test_going_round_in_a_file_takes_no_lasting_name():
+    with Chain(real=True, ingest=INGEST + "max_producers = 1\n") as chain:
+        chain.up()
+        path = write_lines(chain, range(5))
+        assert "sent 5, acknowledged 5" in chain.millrace("send", path).stdout
+        sender = chain.start("send", path, "--loop", "--rate", "1000")
+        wait_for(lambda: audit(chain)["received"] > 20, "it is taken beside the one lasting name")
+        sender.send_signal(signal.SIGINT)
+        said = sender.communicate(timeout=60)[0]
+        assert sender.returncode == 0 and "refused 0" in said, said
+
+
 def test_a_killed_sender_goes_on_where_it_was(chain):
     path = write_lines(chain, range(20000))
     for _ in range(3):
