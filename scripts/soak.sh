@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# soak.sh [--yes] [MINUTES]: the tests that want time (default 30 minutes): every fuzzer, then chaos
-# (processes killed under load), then the protocol's models in full. Ends at the first failure.
+# soak.sh [--yes] [MINUTES]: the tests that want time: for MINUTES (30) every fuzzer, then chaos
+# (processes killed under load); then the protocol's models in full, a quarter of an hour. Ends at
+# the first failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -3,7 +3,7 @@
 # spin and compare with runs.txt.
 #
 # small  every rule and every mutation, under a minute of CPU: what ctest runs.
-# large  the rows marked large: about ten minutes, and up to MODEL_MEMORY_MB (8000) each.
+# large  the rows marked large: a quarter of an hour, and up to MODEL_MEMORY_MB (8000) each.
 # MODEL  only the rows of this model (safety, recovery, ...); with MACROs only the row that has
 #        these and no others ("-": none).
 # show   MODEL [MACRO...]: the shortest failure of one model, step by step.
