@@ -133,7 +133,7 @@ def durability(results):
                      *(spread((row["fdatasync_ms"][size] for row in runs if "fdatasync_ms" in row),
                               "{:.3f}") for size in ("4096", "524288")),
                      column(runs, "other_load")))
-    return section("Durability", "`memory`: no journal on disk; `disk`: written, the kernel syncs; "
+    return section("Durability", "`memory`: batches in memory; `disk`: written, the kernel syncs; "
                    "`fsync`: acknowledged after a sync that all batches share which came "
                    "meanwhile. Beside it the disk alone, just before each run: p50 of a write and "
                    "its fdatasync, in ms.", table(
