@@ -187,6 +187,35 @@ act_on (mr_cli_t *cli, mr_deadfile_t *letters, size_t i, act_fn *act)
     return mr_cli_fail (cli, code, "%s: %s", mr_deadfile_id (letters, i), err.text);
 }
 
+/* What a verb does to a letter; NULL: it only looks. */
+static const char *
+fate_by (act_fn *act)
+{
+    return act == replay ? "replayed" : act == forget ? "removed" : NULL;
+}
+
+/* What was done already is well, however often it is said. */
+static int
+act_on_word (mr_cli_t *cli, mr_deadfile_t *letters, const char *id, act_fn *act, int *done)
+{
+    const char *fate = mr_deadfile_fate (letters, id);
+    size_t i = mr_deadfile_find (letters, id);
+    if (fate != NULL) {
+        bool same = fate_by (act) != NULL && strcmp (fate, fate_by (act)) == 0;
+        if (!same) {
+            return mr_cli_fail (cli, MR_EXIT_FAILED, "%s: it was %s already", id, fate);
+        }
+        printf ("%s: it was %s already\n", id, fate);
+        return MR_EXIT_OK;
+    }
+    if (i == (size_t)-1) {
+        return mr_cli_fail (cli, MR_EXIT_FAILED, "%s: no such dead letter; see `dead ls`", id);
+    }
+    int code = act_on (cli, letters, i, act);
+    *done += code == MR_EXIT_OK ? 1 : 0;
+    return code;
+}
+
 static int
 act_on_words (mr_cli_t *cli, mr_deadfile_t *letters, act_fn *act)
 {
@@ -199,16 +228,11 @@ act_on_words (mr_cli_t *cli, mr_deadfile_t *letters, act_fn *act)
         done += one == MR_EXIT_OK ? 1 : 0;
     }
     for (int w = 1; !all && w < cli->word_count; w++) {
-        size_t i = mr_deadfile_find (letters, cli->words[w]);
-        int one = i == (size_t)-1
-                      ? mr_cli_fail (cli, MR_EXIT_FAILED, "%s: no such dead letter; see `dead ls`",
-                                     cli->words[w])
-                      : act_on (cli, letters, i, act);
+        int one = act_on_word (cli, letters, cli->words[w], act, &done);
         code = one != MR_EXIT_OK ? one : code;
-        done += one == MR_EXIT_OK ? 1 : 0;
     }
-    if (act != show) {
-        printf ("%d %s\n", done, act == replay ? "replayed" : "removed");
+    if (fate_by (act) != NULL) {
+        printf ("%d %s\n", done, fate_by (act));
     }
     return code;
 }

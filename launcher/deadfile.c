@@ -146,6 +146,12 @@ mr_deadfile_find (const mr_deadfile_t *self, const char *id)
     return (size_t)-1;
 }
 
+const char *
+mr_deadfile_fate (const mr_deadfile_t *self, const char *id)
+{
+    return json_string_value (json_object_get (self->handled, id));
+}
+
 /* Behind a note that a full disk tore, ours begins a line of its own. */
 static bool
 is_torn (int fd)
@@ -180,5 +186,6 @@ mr_deadfile_handled (mr_deadfile_t *self, const char *id, const char *what, mr_e
     if (written != bytes || fdatasync (self->fd) != 0) {
         return mr_error_errno (err, "cannot write %s", path);
     }
+    json_object_set_new (self->handled, id, json_string (what));
     return MR_OK;
 }

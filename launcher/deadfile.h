@@ -23,6 +23,9 @@ const char *mr_deadfile_id (const mr_deadfile_t *self, size_t i);
 /* Index of the letter with this id; (size_t)-1: there is none. */
 size_t mr_deadfile_find (const mr_deadfile_t *self, const char *id);
 
+/* What was done with the letter of this id: "removed" or "replayed"; NULL: nothing is noted. */
+const char *mr_deadfile_fate (const mr_deadfile_t *self, const char *id);
+
 /* Note durably that a letter was dealt with. what: "removed" or "replayed". MR_OK; MR_INVALID: the
  * id is no exporter's (over 200 bytes); MR_SYSTEM. */
 MR_CHECK mr_status_t mr_deadfile_handled (mr_deadfile_t *self, const char *id, const char *what,

@@ -97,6 +97,12 @@ def test_letters_are_listed_and_shown_until_they_are_removed(chain):
     assert shown == rows[0] and shown["record"] == "not json"
     assert chain.millrace("dead", "rm", rows[0]["id"]).stdout == "1 removed\n"
     assert [row["id"] for row in letters(chain)] == [rows[1]["id"]]
+    gone, left = rows[0]["id"], rows[1]["id"]
+    assert chain.millrace("dead", "rm", gone, left, left).stdout == (
+        f"{gone}: it was removed already\n{left}: it was removed already\n1 removed\n")
+    for verb in ("show", "replay"):
+        refused = chain.millrace("dead", verb, gone, code=1)
+        assert refused.stderr == f"millrace dead: {gone}: it was removed already\n"
 
 
 def test_a_letter_with_a_nul_byte_is_seen_and_sent_again(chain):
@@ -119,6 +125,8 @@ def test_a_letter_goes_through_the_chain_again_once_with_its_original_bytes(chai
         out.write(text.replace("[processor]", "[processor]\nparse = raw"))
     chain.millrace("restart", "processor")
     assert chain.millrace("dead", "replay", "all").stdout == "2 replayed\n"
+    again = chain.millrace("dead", "replay", rows[0]["id"])
+    assert again.stdout == f"{rows[0]['id']}: it was replayed already\n0 replayed\n"
     wait_for(lambda: len(exported(chain)) == 2, "both are exported")
     assert [row["message"] for row in exported(chain)] == ["not json", '{"bytes":"\ufffd"}']
     assert letters(chain) == []

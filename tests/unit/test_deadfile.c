@@ -90,9 +90,12 @@ START_TEST (test_what_was_dealt_with_is_not_there_the_next_time)
     mr_deadfile_t *file = open_file ();
     ck_assert_int_eq (mr_deadfile_handled (file, "b", "replayed", &err), MR_OK);
     ck_assert_str_eq (mr_deadfile_id (file, 1), "b"); /* until it is opened again */
+    ck_assert_str_eq (mr_deadfile_fate (file, "b"), "replayed");
     mr_deadfile_close (&file);
     assert_ids ("a c ");
     file = open_file ();
+    ck_assert_str_eq (mr_deadfile_fate (file, "b"), "replayed");
+    ck_assert_ptr_null (mr_deadfile_fate (file, "a"));
     ck_assert_int_eq (mr_deadfile_handled (file, "a", "removed", &err), MR_OK);
     ck_assert_int_eq (mr_deadfile_handled (file, "c", "removed", &err), MR_OK);
     mr_deadfile_close (&file);
