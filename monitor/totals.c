@@ -179,6 +179,7 @@ mr_totals_decode (const json_t *event, mr_totals_t **ret_totals, mr_error_t *err
 {
     mr_totals_t *self = calloc (1, sizeof *self);
     if (self == NULL) {
+        mr_error_set (err, "totals: out of memory");
         return MR_SYSTEM;
     }
     mr_fields_t fields;
