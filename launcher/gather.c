@@ -4,6 +4,7 @@
 #include "common/base/slots.h"
 #include "launcher/client.h"
 #include "launcher/httpget.h"
+#include "launcher/scalefile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,10 +42,28 @@ new_row (json_t *rows, const char *name, const char *stage, int slot)
     return row;
 }
 
+typedef struct scan {
+    mr_plan_t plan; /* with what `scale` changed */
+    json_t *rows;
+} scan_t;
+
+/* One that is dead is missed only where there should be one: a lock file stays, whatever becomes of
+ * the configuration. */
+static bool
+is_missed (const mr_plan_t *plan, const mr_worker_info_t *info)
+{
+    int stage = mr_plan_find (plan, info->stage);
+    return info->slot < 0 || (stage >= 0 && info->slot < plan->stages[stage].workers);
+}
+
 static void
 add_lock (const mr_worker_info_t *info, void *arg)
 {
-    json_t *row = new_row (arg, info->name, info->stage, info->slot);
+    const scan_t *scan = arg;
+    if (!info->alive && !is_missed (&scan->plan, info)) {
+        return;
+    }
+    json_t *row = new_row (scan->rows, info->name, info->stage, info->slot);
     if (info->alive) {
         double uptime = (double)(mr_clock_wall_ns () - info->started_ns) / (double)MR_NS_PER_S;
         json_object_set_new (row, "pid", json_integer (info->pid));
@@ -233,7 +252,9 @@ mr_gather (const mr_config_t *config, const mr_plan_t *plan)
     json_t *rows = json_array ();
     json_t *whole = json_pack ("{s:s,s:n,s:n,s:n,s:n}", "pipeline", plan->name, "config",
                                "in_flight", "held_by", "records_per_second");
-    (void)!mr_worker_each (plan->run_dir, add_lock, rows, NULL);
+    scan_t scan = {.plan = *plan, .rows = rows};
+    mr_scalefile_read (&scan.plan);
+    (void)!mr_worker_each (plan->run_dir, add_lock, &scan, NULL);
     json_object_set_new (whole, "launcher", json_boolean (ask_launcher (plan, whole, rows)));
     json_object_set_new (whole, "monitor", json_boolean (ask_monitor (config, whole, rows)));
     find_brake (plan, whole, rows);

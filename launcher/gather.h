@@ -11,8 +11,9 @@
 /* {"pipeline", "config" (that the launcher runs with), "launcher": bool, "monitor": bool,
  *  "records_per_second", "in_flight", "held_by", "workers": [{"name", "stage", "slot", "pid",
  * "state", "uptime_s", "restarts", "records_per_second", "errors", "blocked_percent", "managed",
- * "reason"}]} in the order of the flow, then monitor and launcher; null where nobody knows. Owned
- * by the caller. */
+ * "reason", "waiting", "failing"}]} in the order of the flow, then monitor and launcher; null where
+ * nobody knows. A dead worker is among them only where the plan, or what `scale` made of it, has
+ * one. Owned by the caller. */
 json_t *mr_gather (const mr_config_t *config, const mr_plan_t *plan);
 
 #endif

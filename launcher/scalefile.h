@@ -1,5 +1,6 @@
 /* scalefile: what `scale` changed, kept in RUN/launcher.scale for the launcher that comes after one
- * that died. Gone after `down`: a fresh start follows the configuration. */
+ * that died. Gone after `down`, and where nothing runs at the start: a fresh start follows the
+ * configuration. */
 #ifndef MR_LAUNCHER_SCALEFILE_H
 #define MR_LAUNCHER_SCALEFILE_H
 

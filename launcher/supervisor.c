@@ -289,6 +289,8 @@ begin (supervisor_t *self)
     self->requests.ending = self->args.adopt_only;
     if (adopted > 0) {
         mr_scalefile_read (&self->plan);
+    } else { /* of a chain that was killed whole: the next launcher must not take it for ours */
+        mr_scalefile_remove (&self->plan);
     }
     for (int i = 0; i < self->plan.stage_count; i++) {
         self->scale[i] = self->plan.stages[i].workers;
