@@ -6,6 +6,7 @@
 #include "launcher/cli.h"
 #include "launcher/drops.h"
 #include "launcher/humane.h"
+#include "launcher/logdirs.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -33,16 +34,16 @@ journal_of (int slot, const mr_tally_t *tally, uint64_t dropped)
     snprintf (worker, sizeof worker, "ingest.%d", slot);
     snprintf (id, sizeof id, "%016" PRIx64, tally->journal);
     dropped = dropped < tally->exported ? dropped : tally->exported;
-    return json_pack ("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "worker",
+    return json_pack ("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "worker",
                       worker, "journal", id, "received", (json_int_t)tally->received, "exported",
                       (json_int_t)(tally->exported - dropped), "filtered",
                       (json_int_t)tally->filtered, "dead", (json_int_t)tally->dead, "dropped",
                       (json_int_t)dropped, "lost", (json_int_t)tally->lost, "in_flight",
-                      (json_int_t)(tally->received - tally->settled_in), "batches",
-                      (json_int_t)tally->top, "watermark", (json_int_t)tally->watermark,
-                      "settled_in", (json_int_t)tally->settled_in, "replayed",
-                      (json_int_t)tally->replayed, "duplicates_refused", (json_int_t)tally->refused,
-                      "balanced", (int)mr_tally_balanced (tally));
+                      (json_int_t)(tally->received - tally->settled_in), "ahead",
+                      (json_int_t)tally->ahead, "batches", (json_int_t)tally->top, "watermark",
+                      (json_int_t)tally->watermark, "settled_in", (json_int_t)tally->settled_in,
+                      "replayed", (json_int_t)tally->replayed, "duplicates_refused",
+                      (json_int_t)tally->refused, "balanced", (int)mr_tally_balanced (tally));
 }
 
 static mr_status_t
@@ -182,8 +183,8 @@ static json_t *
 whole_of (const reading_t *reading, json_t *journals)
 {
     static const char *const sums[] = {
-        "received",  "exported", "filtered",           "dead", "dropped", "lost",
-        "in_flight", "replayed", "duplicates_refused",
+        "received", "exported",  "filtered", "dead",     "dropped",
+        "lost",     "in_flight", "ahead",    "replayed", "duplicates_refused",
     };
     json_t *audit = json_object ();
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
@@ -323,7 +324,13 @@ mr_audit_print (const json_t *audit)
         }
     }
     char unrouted[32];
+    char ahead[32];
     print_equation ("audit", audit);
+    if (json_integer_value (json_object_get (audit, "ahead")) > 0) {
+        printf ("of those in flight, %s are settled, behind a batch that is not yet; `status` "
+                "leaves them out\n",
+                number (audit, "ahead", ahead));
+    }
     if (json_integer_value (json_object_get (audit, "unrouted")) > 0) {
         printf ("of the exported, %s are unrouted: no sink takes them\n",
                 number (audit, "unrouted", unrouted));
@@ -336,6 +343,23 @@ mr_audit_print (const json_t *audit)
                 number (audit, "duplicates_refused", refused));
     }
     return json_is_true (json_object_get (audit, "balanced")) ? MR_EXIT_OK : MR_EXIT_FAILED;
+}
+
+static bool
+note_log (void *arg, const char *dir)
+{
+    (void)dir;
+    *(bool *)arg = true;
+    return false;
+}
+
+/* Whether a directory was named in which nothing ever was of a pipeline. */
+static bool
+is_foreign (const mr_cli_t *cli, const char *data_dir, const json_t *audit)
+{
+    bool logs = false;
+    mr_logdirs_each (data_dir, note_log, &logs);
+    return cli->word_count == 1 && !logs && json_array_size (json_object_get (audit, "sinks")) == 0;
 }
 
 /* The data directory that was named, or that of the configuration. NULL: *ret_code says why. */
@@ -377,6 +401,11 @@ mr_cmd_audit (mr_cli_t *cli)
     if (status != MR_OK) {
         code = mr_cli_fail (cli, status == MR_AGAIN ? MR_EXIT_TEMPORARY : MR_EXIT_FAILED, "%s",
                             err.text);
+    } else if (is_foreign (cli, data_dir, audit)) {
+        code = mr_cli_fail (cli, MR_EXIT_FAILED,
+                            "%s: there is no journal, spool or cursor in it; name the data_dir of "
+                            "a pipeline that was started",
+                            data_dir);
     } else if (cli->set[MR_CLI_JSON]) {
         json_dumpf (audit, stdout, JSON_COMPACT);
         putchar ('\n');

@@ -31,7 +31,7 @@ typedef struct mr_deep_fault {
 /* One journal, at its watermark. */
 typedef struct mr_deep_journal {
     int slot;          /* of the ingest worker */
-    mr_tally_t tally;  /* replayed and refused are not looked at */
+    mr_tally_t tally;  /* ahead, replayed and refused are not looked at */
     uint64_t from;     /* from this seq on batch by batch; below it by totals */
     uint64_t batches;  /* read in spools one by one, through the watermark */
     uint64_t compared; /* of all in spools, those whose frame the journal still has */

@@ -99,6 +99,7 @@ scan_journal (const char *dir, mr_tally_t *tally, mr_error_t *err)
     scan_t scan = {.tally = tally};
     mr_status_t status = mr_seglog_each (&options, add_frame, &scan, err);
     tally->lost -= scan.early;
+    tally->ahead = scan.early;
     return status;
 }
 
@@ -196,6 +197,7 @@ add_spools (look_t *look, mr_tally_t *tally, mr_error_t *err)
         tally->filtered += sum.filtered;
         tally->dead += sum.dead;
         tally->batches += sum.batches;
+        tally->ahead += spool->above.exported + spool->above.filtered + spool->above.dead;
     }
     return MR_OK;
 }
@@ -225,6 +227,8 @@ look_once (const char *data_dir, int slot, bool every, mr_tally_t *ret_tally, mr
     }
     end_look (&look);
     if (status == MR_OK) {
+        uint64_t open = tally.received - tally.settled_in; /* the spools may be later than it */
+        tally.ahead = tally.ahead < open ? tally.ahead : open;
         *ret_tally = tally;
     }
     return status;

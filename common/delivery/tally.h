@@ -27,6 +27,7 @@ typedef struct mr_tally {
     uint64_t dead;
     uint64_t batches;
     uint64_t lost;     /* through the watermark: given up by ingest, as its journal notes */
+    uint64_t ahead;    /* above the watermark, but in a spool or given up: a batch before waits */
     uint64_t replayed; /* batches pushed again, since the window was made */
     uint64_t refused;  /* stale copies that exporters refused, since then */
 } mr_tally_t;

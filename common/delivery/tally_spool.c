@@ -163,12 +163,13 @@ mr_tally_spool_begin (mr_tally_spool_t *self, uint64_t through, mr_error_t *err)
 /* ---- frames ---- */
 
 static void
-add_frame (const mr_seglog_frame_t *frame, uint64_t through, mr_spool_sum_t *sum)
+add_frame (mr_tally_spool_t *self, const mr_seglog_frame_t *frame, uint64_t through,
+           mr_spool_sum_t *sum)
 {
     const uint64_t *words = frame->words;
     bool wanted = sum->journal == 0 || words[MR_SPOOL_WORD_JOURNAL] == sum->journal;
-    if (frame->type == MR_SEGLOG_DATA && wanted && words[MR_SPOOL_WORD_SEQ] <= through) {
-        mr_spool_sum_add_frame (sum, words);
+    if (frame->type == MR_SEGLOG_DATA && wanted) {
+        mr_spool_sum_add_frame (words[MR_SPOOL_WORD_SEQ] <= through ? sum : &self->above, words);
     }
 }
 
@@ -183,7 +184,7 @@ mr_tally_spool_add (mr_tally_spool_t *self, uint64_t through, mr_spool_sum_t *su
     unsigned count;
     while ((status = mr_seglog_reader_next (self->reader, frames, FRAMES, &count, err)) == MR_OK) {
         for (unsigned i = 0; i < count; i++) {
-            add_frame (&frames[i], through, sum);
+            add_frame (self, &frames[i], through, sum);
         }
     }
     mr_seglog_reader_stats (self->reader, &after);

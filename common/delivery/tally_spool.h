@@ -23,6 +23,7 @@ typedef struct mr_tally_spool {
     char dir[PATH_MAX];
     mr_tally_start_t *starts; /* of all segments, the oldest first; `every` only */
     size_t start_count;
+    mr_spool_sum_t above; /* what mr_tally_spool_add left out since the beginning */
 } mr_tally_spool_t;
 
 /* journal 0: all of them together.

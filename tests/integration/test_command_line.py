@@ -138,6 +138,14 @@ def test_an_audit_before_the_first_record_says_so(chain):
         0, "audit: nothing was received yet\n", "")
 
 
+@pytest.mark.parametrize("words", ["audit", "audit --deep", "audit --json"])
+def test_an_audit_of_a_directory_that_holds_no_pipeline_fails_and_says_so(words, chain, tmp_path):
+    done = run(f"{words} {tmp_path}", chain)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (f"millrace audit: {tmp_path}: there is no journal, spool or cursor in "
+                           "it; name the data_dir of a pipeline that was started\n")
+
+
 def test_events_of_a_chain_that_does_not_run_are_waited_for(chain):
     with subprocess.Popen([os.path.join(BIN, "millrace"), "-c", chain.config, "events"], text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

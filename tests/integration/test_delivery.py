@@ -1,6 +1,7 @@
 """kill -9 of any process under load, and planned restarts and scaling: every acknowledged record is
 in the sink exactly once, by the producer's own ledger and the sink's bytes."""
 import json
+import signal
 
 import pytest
 from harness import is_alive, wait_for
@@ -120,3 +121,29 @@ def test_with_one_worker_in_every_stage_a_producers_order_is_kept(make):
         chain.wait_out(producer)
     with open(chain.out, "rb") as source:
         assert [json.loads(line)["n"] for line in source] == list(range(1, producer.made + 1))
+
+
+def test_audit_and_status_say_the_same_of_what_is_in_flight(make):
+    """A worker that holds its batches keeps the watermark, and with it the audit, behind what the
+    other one has settled since."""
+    chain = make(workers={"processor": 2}, extra="[launcher]\nhang_timeout = 10m\n")
+    said = {}
+
+    def agree():
+        audit = json.loads(chain.millrace("audit", "--json").stdout)
+        status = json.loads(chain.millrace("status", "--json").stdout)
+        said.update(audit=audit, status=status["in_flight"])
+        return 0 < audit["ahead"] == audit["in_flight"] - (status["in_flight"] or 0)
+
+    with chain.producer(rate=3000) as producer:
+        chain.more(producer)
+        assert chain.kill("processor.0", signal.SIGSTOP)
+        chain.more(producer)
+        producer.finish()
+        wait_for(agree, lambda: str(said))
+        ahead = said["audit"]["ahead"]
+        assert (f"of those in flight, {ahead:,} are settled, behind a batch"
+                in chain.millrace("audit").stdout)
+        assert chain.kill("processor.0", signal.SIGCONT)
+        chain.wait_out(producer)
+    assert json.loads(chain.millrace("audit", "--json").stdout)["ahead"] == 0

@@ -62,6 +62,7 @@ START_TEST (test_what_was_received_is_settled_or_in_flight)
     ck_assert_uint_eq (tally.filtered, 12);
     ck_assert_uint_eq (tally.dead, 0);
     ck_assert_uint_eq (tally.batches, 6);
+    ck_assert_uint_eq (tally.ahead, 5);
     mr_chain_close (&chain);
     mr_tally_t later = look (); /* nothing runs */
     ck_assert_uint_eq (later.exported, 18);
@@ -96,10 +97,14 @@ START_TEST (test_a_batch_that_was_given_up_is_lost_and_counted)
     }
     mr_chain_finish (&chain, 1, 0);
     ck_assert_int_eq (mr_journal_lose (chain.journal, 2, &err), MR_OK);
+    mr_tally_t tally = look ();
+    ck_assert_uint_eq (tally.lost, 0); /* until it is done */
+    ck_assert_uint_eq (tally.ahead, 5);
     mr_window_mark_done (chain.window, 2, 0);
     mr_chain_finish (&chain, 3, 0);
-    mr_tally_t tally = look ();
+    tally = look ();
     ck_assert_uint_eq (tally.lost, 5);
+    ck_assert_uint_eq (tally.ahead, 0);
     ck_assert (mr_tally_balanced (&tally));
     mr_chain_close (&chain);
 }
@@ -148,6 +153,7 @@ START_TEST (test_a_stuck_batch_keeps_nobody_from_looking_while_the_spools_roll_o
             ck_assert_uint_eq (tally.received, 5 * seq);
             ck_assert_uint_eq (tally.settled_in, (uint64_t)5 * (STUCK - 1));
             ck_assert_uint_eq (tally.batches, STUCK - 1);
+            ck_assert_uint_eq (tally.ahead, 5 * (seq - STUCK));
             ck_assert (mr_tally_balanced (&tally));
         }
     }
