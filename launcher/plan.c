@@ -102,5 +102,5 @@ mr_plan_make_dirs (const mr_plan_t *plan, mr_error_t *err)
 {
     mr_status_t status = mr_dirs_make (plan->run_dir, 0700, err);
     status = status == MR_OK ? mr_dirs_make (plan->log_dir, 0750, err) : status;
-    return status != MR_OK && mr_file_error_may_pass (err) ? MR_SYSTEM : status;
+    return status != MR_OK && mr_file_may_pass (err->number) ? MR_SYSTEM : status;
 }

@@ -90,7 +90,7 @@ on_event (void *arg, const mr_hub_event_t *event)
     if (strncmp (event->topic, "tap.", 4) == 0) {
         return true;
     }
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_raw_event_t raw = {.topic = event->topic, .json = event->json, .bytes = event->bytes};
     mr_status_t status = mr_registry_event (self->registry, &raw, mono_ns, &err);
     if (status == MR_INVALID) {
@@ -127,7 +127,7 @@ static void
 scan_workers (void *arg)
 {
     monitor_t *self = arg;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     found_t found = {.workers = NULL};
     mr_status_t status =
         mr_worker_each (pipeline_text (self, "run_dir"), collect_worker, &found, &err);
@@ -152,7 +152,7 @@ on_tick (void *arg, int64_t mono_ns)
 static void
 save_snapshot (monitor_t *self)
 {
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status =
         mr_snapshot_save (self->registry, self->snapshot_path, mr_clock_wall_ns (), &err);
     if (status != MR_OK && !self->snapshot_failed) {
@@ -372,7 +372,7 @@ tell_ready (monitor_t *self)
 static int
 run (monitor_t *self)
 {
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = start (self, &err);
     if (status != MR_OK) {
         mr_log_error ("%s", err.text);
@@ -435,7 +435,7 @@ mr_monitor_main (int argc, char **argv)
         int faults = mr_config_check (self.args.config_path, NULL, print_fault, NULL);
         return faults == 0 ? MR_EXIT_OK : MR_EXIT_CONFIG;
     }
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_config_load (self.args.config_path, NULL, &self.config, &err);
     if (status != MR_OK) {
         fprintf (stderr, "%s\n", err.text);

@@ -142,17 +142,22 @@ mr_dirs_probe (const char *path, mode_t mode, bool leave_nothing, mr_error_t *er
 {
     char part[PATH_MAX];
     size_t made;
+    mr_error_t why;
     mr_status_t status = MR_OK;
     int result = -1;
     for (int i = 0; i < TRIES && result < 0 && status == MR_OK; i++) {
-        status = make_all (path, mode, part, &made, err);
+        status = make_all (path, mode, part, &made, &why);
         result = status == MR_OK ? try_file (part) : -1;
         if (result < 0 && (status != MR_OK || errno != ENOENT)) {
             break;
         }
     }
+    if (status != MR_OK && is_full (why.number)) {
+        return MR_OK;
+    }
     if (status != MR_OK) {
-        return is_full (errno) ? MR_OK : status;
+        mr_error_set (err, "%s", why.text);
+        return status;
     }
     int error = errno;
     if (leave_nothing) {

@@ -210,33 +210,11 @@ mr_file_ops_system (void)
     return &ops;
 }
 
-static const int passing[] = {ENOSPC, EDQUOT, EIO, EROFS, EFBIG, ENOMEM, EMFILE, ENFILE, EAGAIN};
-
 bool
 mr_file_may_pass (int error)
 {
-    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) {
-        if (passing[i] == error) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The words of errno end such a text: its number has been lost on the way up. */
-bool
-mr_file_error_may_pass (const mr_error_t *err)
-{
-    size_t length = strlen (err->text);
-    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) {
-        const char *words = strerror (passing[i]);
-        size_t bytes = strlen (words);
-        if (length >= bytes + 2 && strcmp (err->text + length - bytes, words) == 0 &&
-            memcmp (err->text + length - bytes - 2, ": ", 2) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return error == ENOSPC || error == EDQUOT || error == EIO || error == EROFS || error == EFBIG ||
+           error == ENOMEM || error == EMFILE || error == ENFILE || error == EAGAIN;
 }
 
 int

@@ -8,8 +8,6 @@
 #ifndef MR_COMMON_BASE_FILE_OPS_H
 #define MR_COMMON_BASE_FILE_OPS_H
 
-#include "common/base/status.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,9 +47,6 @@ const mr_file_ops_t *mr_file_ops_system (void);
 /* Whether an errno says that the disk cannot take data now but may later: full, over quota, I/O
  * error, mounted read-only, too large for a limit, out of memory or descriptors. */
 bool mr_file_may_pass (int error);
-
-/* The same of an error that mr_error_errno has made, whoever put what in front of it since. */
-bool mr_file_error_may_pass (const mr_error_t *err);
 
 /* Write all of it, going on after short writes. Returns 0, or -1 and errno. Changes iov. */
 int mr_file_write_all (const mr_file_ops_t *ops, int fd, struct iovec *iov, int count,

@@ -29,6 +29,7 @@ mr_error_set (mr_error_t *err, const char *format, ...)
     va_start (args, format);
     int length = vsnprintf (err->text, sizeof err->text, format, args);
     va_end (args);
+    err->number = 0;
     finish_line (err, length);
 }
 
@@ -46,6 +47,7 @@ mr_error_errno (mr_error_t *err, const char *format, ...)
             length += snprintf (err->text + length, sizeof err->text - (size_t)length, ": %s",
                                 strerror (saved));
         }
+        err->number = saved;
         finish_line (err, length);
     }
     errno = saved;

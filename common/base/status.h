@@ -23,6 +23,7 @@ enum { MR_ERROR_TEXT_BYTES = 1024 };
 /* One line of text, always terminated; cut with "..." when too long. */
 typedef struct {
     char text[MR_ERROR_TEXT_BYTES];
+    int number; /* errno, when mr_error_errno made the text; else 0 */
 } mr_error_t;
 
 /* Set the text. err may be NULL (the caller does not want it). Newlines in the result become
@@ -36,7 +37,7 @@ mr_status_t mr_error_errno (mr_error_t *err, const char *format, ...) MR_PRINTF 
 #define mr_error_errno(...) ((void)mr_error_errno (__VA_ARGS__), MR_SYSTEM)
 #endif
 
-/* Put "<formatted>: " in front of the present text. */
+/* Put "<formatted>: " in front of the present text. The number stays. */
 void mr_error_prefix (mr_error_t *err, const char *format, ...) MR_PRINTF (2, 3);
 
 /* "ok", "again", ...: for logs and tests. */

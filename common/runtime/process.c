@@ -59,7 +59,7 @@ mr_process_log (const mr_config_t *config, const char *who, bool quiet, mr_error
 int
 mr_process_failed (mr_status_t status, const mr_error_t *err, int ready_fd)
 {
-    if (mr_file_error_may_pass (err)) {
+    if (mr_file_may_pass (err->number)) {
         if (ready_fd >= 0) {
             (void)!write (ready_fd, err->text, strlen (err->text));
         }

@@ -22,7 +22,7 @@ MR_CHECK mr_status_t mr_process_log (const mr_config_t *config, const char *who,
                                      mr_error_t *err);
 
 /* A program cannot start: its exit code. When the reason may pass (the disk is full, read-only,
- * over quota, broken for now: mr_file_error_may_pass) that is 75, and who waits at ready_fd is told
+ * over quota, broken for now: mr_file_may_pass) that is 75, and who waits at ready_fd is told
  * the reason: it is tried again for as long as it takes.
  *   status, err  of what failed
  *   ready_fd     -1: nobody waits */

@@ -432,7 +432,7 @@ static int
 configure (mr_stage_t *self, const mr_program_args_t *args)
 {
     const mr_stage_ops_t *ops = self->ops;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_config_open (args->config_path, ops->schema, &self->config, &err);
     if (status == MR_OK) {
         find_place (self, !args->check);
@@ -470,7 +470,7 @@ mr_stage_main (int argc, char **argv, const mr_stage_ops_t *ops)
         return code;
     }
     mr_stage_t self = {.ops = ops, .slot = args.slot, .signal_fd = -1};
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     char who[MR_WORKER_NAME_BYTES];
     snprintf (who, sizeof who, "%s.%d", ops->name, args.slot);
     mr_log_init (who, MR_LOG_INFO);

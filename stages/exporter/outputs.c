@@ -70,7 +70,7 @@ mr_outputs_check (mr_config_t *config, bool dry, mr_error_t *err)
         bool tried = path != NULL && is_file (section) && mr_config_sound (section, "path") &&
                      !has_worked (config, section);
         if (tried && mr_sink_path_check (path, dry, &why) != MR_OK &&
-            (dry || !mr_file_error_may_pass (&why))) {
+            (dry || !mr_file_may_pass (why.number))) {
             mr_config_reject_key (config, section, "path", "%s", why.text);
         }
     }

@@ -36,7 +36,7 @@ best_of (mr_aggregate_t *aggregate, const mr_batch_t *batch, bool use_fields, in
     for (int64_t end_ns = mr_clock_mono_ns () + budget_ns; mr_clock_mono_ns () < end_ns;) {
         const mr_buffer_t *section;
         int64_t began_ns = mr_clock_mono_ns ();
-        mr_error_t err = {{0}};
+        mr_error_t err = {.text = ""};
         require (mr_aggregate_run (aggregate, batch, use_fields), &err);
         require (mr_aggregate_section (aggregate, false, &section), &err);
         int64_t took_ns = mr_clock_mono_ns () - began_ns;
@@ -51,7 +51,7 @@ main (int argc, char **argv)
     int64_t budget_ns = (argc > 1 ? atoi (argv[1]) : 1) * MR_NS_PER_S;
     static bench_batch_t input;
     bench_fill (&input);
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_config_t *config;
     mr_metric_rules_t *rules;
     mr_aggregate_t *aggregate;

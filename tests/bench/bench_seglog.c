@@ -36,7 +36,7 @@ need (mr_status_t status, const mr_error_t *err)
 static void
 append (mr_seglog_t *log, uint64_t number)
 {
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     uint64_t position;
     struct iovec iov = {payload, sizeof payload};
     const mr_seglog_entry_t entry = {
@@ -84,7 +84,7 @@ open_log (const char *dir, const char *name, uint64_t segment_bytes)
         .index_word = 1,
     };
     mr_seglog_t *log = NULL;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     need (mr_seglog_open (&options, &log, &err), &err);
     return log;
 }
@@ -137,7 +137,7 @@ cost_of_sync (const char *dir, unsigned group)
             append (log, ++number);
         }
         int64_t at = mr_clock_mono_ns ();
-        mr_error_t err = {""};
+        mr_error_t err = {.text = ""};
         need (mr_seglog_sync (log, &err), &err);
         waits[i < 0 ? 0 : i] = mr_clock_mono_ns () - at;
         need (mr_seglog_trim (log, mr_seglog_end (log), 0, NULL, &err), &err);

@@ -36,7 +36,7 @@ int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t bytes)
 {
     mr_config_t *config = NULL;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     if (mr_config_load_text ((const char *)data, bytes, "/x.ini", &config, &err) != MR_OK) {
         MR_FUZZ_CHECK (config == NULL && strncmp (err.text, "/x.ini:", 7) == 0);
         return 0;

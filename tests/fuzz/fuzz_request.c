@@ -73,7 +73,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t bytes)
     mr_frame_t frames[MAX_FRAMES];
     size_t count = read_frames (data + head, bytes - head, frames);
     mr_request_t request;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_request_read (frames, count, max_record, &request, &err);
     if (status == MR_CLOSED) {
         return 0;

@@ -54,7 +54,7 @@ mr_kit_window (const char *data_dir)
     char path[PATH_MAX];
     snprintf (path, sizeof path, "%s/ingest.0.window", data_dir);
     mr_window_t *window = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_window_open (path, MR_KIT_JOURNAL, &window, &err);
     if (status == MR_CLOSED) {
         status = mr_window_prepare (path, MR_KIT_JOURNAL, 0, &window, &err);
@@ -70,7 +70,7 @@ mr_kit_spool (const char *data_dir, bool fsync, const mr_file_ops_t *ops)
     mr_spool_options_t options = {
         .data_dir = data_dir, .segment_bytes = 64 << 10, .fsync = fsync, .ops = ops};
     mr_spool_t *spool = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_spool_open (&options, &spool, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
     return spool;
@@ -95,7 +95,7 @@ mr_kit_spooled (const char *data_dir, unsigned *ret_counts, unsigned limit)
     mr_spool_path (data_dir, 0, dir);
     mr_seglog_reader_options_t options = {.dir = dir};
     mr_seglog_reader_t *reader = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     memset (ret_counts, 0, limit * sizeof *ret_counts);
     mr_status_t status = mr_seglog_reader_new (&options, &reader, &err);
     unsigned frames = 0;

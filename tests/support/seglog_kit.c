@@ -32,7 +32,7 @@ mr_seglog_t *
 mr_kit_open (const mr_seglog_options_t *options)
 {
     mr_seglog_t *log = NULL;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_seglog_open (options, &log, &err);
     ck_assert_msg (status == MR_OK, "open: %s: %s", mr_status_name (status), err.text);
     return log;

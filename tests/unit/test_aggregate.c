@@ -18,7 +18,7 @@ typedef struct fixture {
 static void
 open_fixture (fixture_t *self, const char *text)
 {
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_msg (
         mr_config_load_text (text, strlen (text), "/tmp/test.ini", &self->config, &err) == MR_OK,
         "%s", err.text);

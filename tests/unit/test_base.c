@@ -34,6 +34,9 @@ START_TEST (test_errno_text_and_prefix)
     ck_assert_str_eq (err.text, "cannot open x: No such file or directory");
     mr_error_prefix (&err, "journal %d", 3);
     ck_assert_str_eq (err.text, "journal 3: cannot open x: No such file or directory");
+    ck_assert_int_eq (err.number, ENOENT);
+    mr_error_set (&err, "no system call failed");
+    ck_assert_int_eq (err.number, 0);
 }
 END_TEST
 

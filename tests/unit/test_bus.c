@@ -101,7 +101,7 @@ close_wire (void)
 static void
 receive_event (mr_event_t *event)
 {
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     receive ();
     mr_status_t status = mr_event_decode (wire.topic, wire.json, wire.json_bytes, event, &err);
     ck_assert_msg (status == MR_OK, "%s: %s", wire.json, err.text);

@@ -21,7 +21,7 @@ static mr_config_t *
 load (const char *text)
 {
     mr_config_t *config = NULL;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_config_load_text (text, strlen (text), "/etc/x.ini", &config, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
     return config;
@@ -51,7 +51,7 @@ START_TEST (test_every_default_of_the_schema_passes_its_own_row)
     for (const mr_section_schema_t *section = mr_schema (); section->name != NULL; section++) {
         for (const mr_option_t *row = section->options; row->key != NULL; row++) {
             mr_option_value_t value;
-            mr_error_t err = {""};
+            mr_error_t err = {.text = ""};
             ck_assert_msg (row->help != NULL && row->help[strlen (row->help) - 1] != '.', "%s",
                            row->key);
             ck_assert_msg (row->fallback == NULL ||
@@ -182,7 +182,7 @@ START_TEST (test_a_stage_checks_its_section_with_its_own_schema)
 {
     static const char text[] = "[pipeline]\nchain = ingest, resize\n[resize]\nwidth = 7\n";
     mr_config_t *config = NULL;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     const char *path = mr_test_ini (text, sizeof text - 1);
     ck_assert_msg (mr_config_load (path, &resize, &config, &err) == MR_OK, "%s", err.text);
     const mr_config_section_t *section = mr_config_section (config, "resize");
@@ -239,7 +239,7 @@ START_TEST (test_paths_are_relative_to_the_file_and_not_to_the_caller)
     snprintf (dir, sizeof dir, "%.*s", (int)(strrchr (path, '/') - path), path);
     ck_assert_int_eq (chdir (dir), 0);
     mr_config_t *config = NULL;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     ck_assert_msg (mr_config_load ("./x.ini", NULL, &config, &err) == MR_OK, "%s", err.text);
     char real[4096];
     ck_assert_ptr_nonnull (realpath (dir, real));
@@ -285,7 +285,7 @@ unreadable (const char *path, const char *message)
     char expected[5000];
     snprintf (expected, sizeof expected, "%s: %s", path, message);
     mr_config_t *config = NULL;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     ck_assert_int_eq (mr_config_load (path, NULL, &config, &err), MR_CONFIG);
     ck_assert_str_eq (err.text, expected);
     ck_assert_ptr_null (config);
@@ -329,7 +329,7 @@ START_TEST (test_a_file_over_one_mebibyte_is_refused)
     const char *path = mr_test_ini (text, bytes);
     unreadable (path, "is larger than 1 MiB; is it a configuration?");
     mr_config_t *config = NULL;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     path = mr_test_ini (text, bytes - 1);
     ck_assert_msg (mr_config_load (path, NULL, &config, &err) == MR_OK, "%s", err.text);
     mr_config_destroy (&config);

@@ -34,7 +34,7 @@ START_TEST (test_check_reports_every_fault_in_the_order_of_the_file)
         "foreground; one of: file|stdout\n"
         "10: warning: [sink b] envelope: only matters for input = records\n");
     mr_config_t *config = NULL;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     ck_assert_int_eq (mr_config_load (path, NULL, &config, &err), MR_CONFIG);
     ck_assert_ptr_nonnull (strstr (err.text, "at least two stages (and 5 more: millrace check "));
 }
@@ -159,7 +159,7 @@ START_TEST (test_faults_that_others_find_stand_among_the_rest)
     static const char text[] = "[processor]\nkeep = a ==\ndrop = ok\nsort = 1\n[sink s]\n"
                                "type = file\npath = x\n";
     mr_config_t *config = NULL;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     const char *path = mr_test_ini (text, sizeof text - 1);
     ck_assert_int_eq (mr_config_open (path, NULL, &config, &err), MR_OK);
     const mr_config_section_t *processor = mr_config_section (config, "processor");

@@ -20,7 +20,7 @@ rejects (const char *path, const char *text, const char *message)
     char expected[2048];
     snprintf (expected, sizeof expected, "%s:%s", path, message);
     mr_config_t *config = NULL;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_config_load_text (text, strlen (text), path, &config, &err);
     ck_assert_msg (status == MR_CONFIG, "accepted: %s", text);
     ck_assert_ptr_null (config);
@@ -31,7 +31,7 @@ static void
 accepts (const char *text)
 {
     mr_config_t *config = NULL;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_config_load_text (text, strlen (text), "/etc/x.ini", &config, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
     mr_config_destroy (&config);
@@ -304,7 +304,7 @@ START_TEST (test_a_sink_takes_no_file_that_is_the_pipelines_own)
         char text[256];
         char message[256];
         mr_config_t *config = NULL;
-        mr_error_t err = {""};
+        mr_error_t err = {.text = ""};
         snprintf (text, sizeof text, "[sink a]\ntype = file\npath = %s\n", own[i].path);
         snprintf (message, sizeof message, "/etc/x.ini:3: [sink a] path: %s", own[i].why);
         ck_assert_int_eq (mr_config_load_text (text, strlen (text), "/etc/x.ini", &config, &err),

@@ -23,7 +23,7 @@ static mr_cursor_t *
 open_cursor (void)
 {
     mr_cursor_t *cursor = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_msg (mr_cursor_open (path, &cursor, &err) == MR_OK, "%s", err.text);
     return cursor;
 }

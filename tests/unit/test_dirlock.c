@@ -14,7 +14,7 @@ START_TEST (test_a_directory_has_one_writer)
     snprintf (dir, sizeof dir, "%s/a/b", mr_test_dir ());
     int fd = -1;
     int other = -1;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_msg (mr_dirlock_take (dir, 0, &fd, &err) == MR_OK, "%s", err.text);
     ck_assert_int_eq (mr_dirlock_take (dir, 20, &other, &err), MR_AGAIN);
     char who[64];
@@ -47,7 +47,7 @@ START_TEST (test_a_lock_is_free_once_its_holder_is_dead)
     char byte;
     ck_assert_int_eq (read (ready[0], &byte, 1), 1);
     int fd = -1;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_int_eq (mr_dirlock_take (dir, 0, &fd, &err), MR_AGAIN);
     kill (child, SIGKILL);
     ck_assert_msg (mr_dirlock_take (dir, 10000, &fd, &err) == MR_OK, "%s", err.text);
@@ -64,7 +64,7 @@ START_TEST (test_a_directory_that_was_moved_away_or_replaced_is_noticed)
     snprintf (aside, sizeof aside, "%s/there", mr_test_dir ());
     int fd = -1;
     int other = -1;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_int_eq (mr_dirlock_take (dir, 0, &fd, &err), MR_OK);
     ck_assert_int_eq (mr_dirlock_check (dir, fd, &err), MR_OK);
     ck_assert_int_eq (rename (dir, aside), 0);
@@ -80,7 +80,7 @@ END_TEST
 
 START_TEST (test_a_directory_that_cannot_be_made_is_the_users_to_mend)
 {
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     int fd = -1;
     ck_assert_int_eq (mr_dirlock_take ("/dev/null/x", 0, &fd, &err), MR_CONFIG);
     ck_assert_ptr_nonnull (strstr (err.text, "/dev/null"));

@@ -48,7 +48,7 @@ open_desk (desk_t *desk)
                                   .hwm = 2,
                                   .readable = on_readable,
                                   .arg = desk};
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_inbox_new (&options, &desk->inbox, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
 }

@@ -65,7 +65,7 @@ open_retaining (uint64_t retain_bytes)
         .state = {.save = save, .load = load, .apply = load, .note = note},
     };
     mr_journal_t *journal = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_journal_open (&options, &journal, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
     return journal;
@@ -88,7 +88,7 @@ append_with (mr_journal_t *journal, uint64_t seq, size_t trailer_bytes)
                                 .batch = &frame.batch,
                                 .trailer = trailer,
                                 .trailer_bytes = trailer_bytes};
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_journal_append (journal, &entry, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
     mr_kit_frame_release (&frame);
@@ -110,7 +110,7 @@ append_large (mr_journal_t *journal, uint64_t seq)
 static void
 settle (mr_journal_t *journal, uint64_t watermark)
 {
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_journal_settle (journal, watermark, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
 }
@@ -232,7 +232,7 @@ START_TEST (test_a_ceiling_of_the_first_version_is_read)
     fd = open (path, O_WRONLY | O_TRUNC);
     ck_assert_int_eq (write (fd, &old, sizeof old - 1), (ssize_t)sizeof old - 1);
     close (fd);
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     uint64_t seq = 1;
     uint64_t ceiling = 0;
     ck_assert_int_eq (mr_ceiling_open (dir, &seq, &ceiling, &err), MR_INVALID);
@@ -326,7 +326,7 @@ START_TEST (test_a_frame_that_cannot_be_understood_is_named_with_its_place)
     mr_seglog_options_t bare = {
         .dir = dir, .kind = MR_JOURNAL_KIND, .segment_bytes = 64 << 10, .max_payload_bytes = 100};
     mr_seglog_t *log = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_int_eq (mr_seglog_open (&bare, &log, &err), MR_OK);
     struct iovec iov = {(char[]){"abc"}, 3};
     mr_seglog_entry_t entry = {.type = MR_SEGLOG_DATA,

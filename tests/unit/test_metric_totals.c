@@ -28,7 +28,7 @@ note (void *arg, mr_errortype_id_t error_type, const char *message, uint64_t cou
 static mr_metric_totals_t *
 make_totals (const char *text)
 {
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_config_t *config;
     mr_metric_rules_t *rules;
     mr_metric_totals_t *totals;
@@ -262,7 +262,7 @@ reload (const mr_metric_totals_t *totals, const char *text, mr_heard_t *told)
     snprintf (path, sizeof path, "%s/exporter.7.totals", mr_test_dir ());
     mr_buffer_t saved;
     mr_buffer_init (&saved, 1 << 20);
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     const mr_checkpoint_place_t place = {.spool = 17, .position = 4711};
     mr_checkpoint_place_t found = {.spool = 0};
     ck_assert_int_eq (mr_metric_totals_save (totals, &saved), MR_OK);

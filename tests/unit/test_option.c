@@ -15,7 +15,7 @@ static void
 try_one (const mr_option_t *option, const sample_t *sample)
 {
     mr_option_value_t value = {.number = -99};
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_option_parse (option, sample->text, &value, &err);
     if (sample->message == NULL) {
         ck_assert_msg (status == MR_OK, "%s: %s", sample->text, err.text);

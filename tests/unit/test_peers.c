@@ -93,7 +93,7 @@ open_peers (stage_t *self, bool immediate)
         .room = on_room,
         .arg = self,
     };
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_peers_new (&options, &self->peers, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
 }
@@ -110,7 +110,7 @@ open_inbox (stage_t *self, int slot)
                                   .readable = on_readable,
                                   .arg = self};
     mr_inbox_t *inbox = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_inbox_new (&options, &inbox, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
     mr_inbox_enable (inbox, false);

@@ -57,7 +57,7 @@ start (void)
         .segment_bytes = 64 << 10,
         .state = {.save = save, .load = load, .apply = load, .note = note},
     };
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_journal_open (&options, &journal, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
     rebuild = (mr_rebuild_t){.data_dir = data_dir, .slot = 0, .path = path};
@@ -79,7 +79,7 @@ take_one (void)
     mr_kit_frame_t frame = mr_kit_frame_new (seq, 0, 3);
     mr_journal_entry_t entry = {
         .frame = frame.data, .frame_bytes = frame.bytes, .batch = &frame.batch};
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_journal_append (journal, &entry, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
     mr_kit_frame_release (&frame);

@@ -26,7 +26,7 @@ static mr_request_t
 read_request (const mr_frame_t *frames, size_t count)
 {
     mr_request_t request;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_request_read (frames, count, MAX_RECORD, &request, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
     return request;

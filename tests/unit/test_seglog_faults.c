@@ -281,7 +281,7 @@ START_TEST (test_a_full_disk_pauses_the_log_and_it_goes_on_when_there_is_space)
     history_init (&history, 5);
     history.log = mr_kit_open (&history.options);
     mr_simfs_set_space (history.fs, 60000);
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     mr_status_t status = MR_OK;
     uint64_t number = 0;
     uint64_t position;

@@ -86,7 +86,7 @@ START_TEST (test_after_a_failed_sync_everything_since_the_last_good_one_is_writt
 {
     mr_held_folder ();
     mr_held_t held = mr_held_new ("out.jsonl");
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_held_write_only (&held, "one\n");
     ck_assert_int_eq (sync_sink (&held, &err), MR_OK);
     for (int tries = 0; tries < 3;
@@ -117,7 +117,7 @@ START_TEST (test_what_was_written_again_is_no_appending)
     mr_held_write_only (&held, "two\n");
     mr_held_put ("out.jsonl", "mine\n"); /* behind what is compared */
     mr_held_start_over (&held);
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_held_write_only (&held, "two\n");
     ck_assert_int_eq (sync_sink (&held, &err), MR_OK);
     mr_held_assert ("out.jsonl", "one\ntwo\nmine\n");

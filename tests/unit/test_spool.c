@@ -27,7 +27,7 @@ static mr_status_t
 offer (mr_spool_t *spool, mr_window_t *window, uint64_t seq)
 {
     bool released = false;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_kit_offer (spool, window, seq, &released, &err);
     ck_assert (!released);
     return status;
@@ -277,7 +277,7 @@ START_TEST (test_others_settle_for_the_dead_only)
     mr_spool_options_t slot_0 = {.data_dir = data_dir};
     mr_spool_options_t slot_9 = {.data_dir = data_dir, .slot = 9};
     unsigned freed = 0;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_spool_t *spool = mr_kit_spool (data_dir, false, NULL); /* it lives again */
     ck_assert_int_eq (mr_spool_settle_dead (&slot_0, window, &freed, &err), MR_AGAIN);
     ck_assert_int_eq (mr_window_load (window, 2).state, MR_WINDOW_CLAIMED);
@@ -299,7 +299,7 @@ START_TEST (test_a_spool_has_one_owner)
     mr_spool_t *spool = mr_kit_spool (data_dir, false, NULL);
     mr_spool_options_t options = {.data_dir = data_dir, .segment_bytes = 64 << 10};
     mr_spool_t *second = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_int_eq (mr_spool_open (&options, &second, &err), MR_AGAIN);
     ck_assert_ptr_nonnull (strstr (err.text, "exporter.0.spool"));
     mr_spool_close (&spool);
@@ -350,7 +350,7 @@ START_TEST (test_a_claim_that_cannot_be_honoured_is_given_back)
     begin_sick (&sick, false);
     sick.faults.write = true;
     bool released = false;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_int_eq (mr_kit_offer (sick.spool, sick.window, 2, &released, &err), MR_AGAIN);
     ck_assert (released);
     ck_assert (!mr_spool_is_holding (sick.spool));
@@ -367,7 +367,7 @@ START_TEST (test_a_claim_is_held_while_the_log_is_in_doubt)
     begin_sick (&sick, false);
     sick.faults = (mr_kit_faults_t){.write = true, .truncate = true};
     bool released = false;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     for (int i = 0; i < 3; i++) { /* nothing can be cut, so nothing is given back */
         ck_assert_int_eq (mr_kit_offer (sick.spool, sick.window, 2, &released, &err), MR_SYSTEM);
         ck_assert (!released);
@@ -391,7 +391,7 @@ START_TEST (test_done_waits_for_the_disks_word_and_the_batch_is_not_appended_aga
     begin_sick (&sick, true);
     sick.faults.sync = true;
     bool released = false;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_int_eq (mr_kit_offer (sick.spool, sick.window, 2, &released, &err), MR_OK);
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq (mr_spool_commit (sick.spool, &err), MR_AGAIN);

@@ -255,7 +255,7 @@ receive_seq (const wire_t *wire)
 {
     zmq_msg_t msg;
     mr_batch_t batch;
-    mr_error_t err = {""};
+    mr_error_t err = {.text = ""};
     zmq_msg_init (&msg);
     ck_assert_int_gt (zmq_msg_recv (&msg, wire->exporter, 0), 0);
     size_t bytes = zmq_msg_size (&msg);

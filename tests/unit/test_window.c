@@ -18,7 +18,7 @@ static mr_window_t *
 new_window (uint64_t base)
 {
     mr_window_t *window = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     snprintf (path, sizeof path, "%.200s/ingest.0.window", mr_test_dir ());
     mr_status_t status = mr_window_prepare (path, JOURNAL, base, &window, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
@@ -32,7 +32,7 @@ static mr_window_t *
 open_window (uint64_t journal)
 {
     mr_window_t *window = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_window_open (path, journal, &window, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
     return window;
@@ -237,7 +237,7 @@ assert_opens_as (off_t at, uint8_t flip, mr_status_t expected)
     byte ^= flip;
     ck_assert_int_eq (pwrite (fd, &byte, 1, at), 1);
     mr_window_t *window = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_int_eq (mr_window_open (path, JOURNAL, &window, &err), expected);
     ck_assert_ptr_null (window);
     ck_assert (expected == MR_CLOSED || strstr (err.text, path) != NULL);

@@ -18,7 +18,7 @@ make_window (void)
 {
     snprintf (path, sizeof path, "%s/ingest.0.window", mr_test_dir ());
     mr_window_t *window = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_msg (mr_window_prepare (path, JOURNAL, 0, &window, &err) == MR_OK, "%s", err.text);
     ck_assert_int_ne (access (path, F_OK), 0); /* not before it is whole */
     ck_assert_msg (mr_window_install (window, &err) == MR_OK, "%s", err.text);

@@ -38,7 +38,7 @@ static mr_worker_t *
 claim (const char *stage, int slot)
 {
     mr_worker_t *worker = NULL;
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_status_t status = mr_worker_claim (run, stage, slot, &worker, &err);
     ck_assert_msg (status == MR_OK, "%s", err.text);
     return worker;

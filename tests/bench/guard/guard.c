@@ -117,7 +117,7 @@ static void
 run_sink (guard_t *self)
 {
     mr_guard_frames_t *input = &self->frames[METRICS];
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     for (int i = 0; i < input->count; i++) {
         mr_batch_t batch;
         const char *lines;
@@ -169,7 +169,7 @@ play_round (guard_t *self, bool counted)
 static void
 open_all (guard_t *self, const char *dir)
 {
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     char path[PATH_MAX];
     snprintf (path, sizeof path, "%s/guard.ini", dir);
     require (mr_config_load_text (config_text, strlen (config_text), path, &self->config, &err),
@@ -230,7 +230,7 @@ main (int argc, char **argv)
     uint64_t records = 0;
     for (int i = 0; i < self.frames[METRICS].count; i++) {
         mr_batch_t batch;
-        mr_error_t err = {{0}};
+        mr_error_t err = {.text = ""};
         require (mr_batch_decode (self.frames[METRICS].data[i], self.frames[METRICS].bytes[i],
                                   &batch, &err),
                  &err);

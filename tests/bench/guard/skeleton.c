@@ -100,7 +100,7 @@ mr_guard_stage_new (const char *name, const mr_stage_ops_t *ops, mr_config_t *co
                     mr_guard_frames_t *ret_sent)
 {
     mr_stage_t *self = calloc (1, sizeof *self);
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     if (self == NULL) {
         stop ("no memory");
         return NULL;

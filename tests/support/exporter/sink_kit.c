@@ -38,7 +38,7 @@ mr_held_t
 mr_held_make (const char *file)
 {
     mr_held_t held = {.committed = {.spool = 0}};
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_int_eq (mr_sink_file_new (mr_held_path (file), &held.sink, &err), MR_OK);
     return held;
 }
@@ -47,7 +47,7 @@ mr_held_t
 mr_held_new (const char *file)
 {
     mr_held_t held = mr_held_make (file);
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_msg (mr_held_open (&held, &err) == MR_OK, "%s", err.text);
     return held;
 }
@@ -62,7 +62,7 @@ mr_held_try_write (mr_held_t *held, const char *lines, mr_error_t *err)
 void
 mr_held_write_only (mr_held_t *held, const char *lines)
 {
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     ck_assert_msg (mr_held_try_write (held, lines, &err) == MR_OK, "%s", err.text);
 }
 
@@ -89,7 +89,7 @@ mr_held_destroy (mr_held_t *held)
 void
 mr_held_start_over (mr_held_t *held)
 {
-    mr_error_t err = {{0}};
+    mr_error_t err = {.text = ""};
     mr_held_close (held);
     ck_assert_msg (mr_held_open (held, &err) == MR_OK, "%s", err.text);
 }
