@@ -8,12 +8,14 @@
  *   - A frame whose append returned MR_OK is found again, whole, at its position, after kill -9 of
  *     anything; after power loss too if it lies below mr_seglog_synced.
  *   - A frame whose append returned MR_AGAIN is nowhere. MR_SYSTEM says that it may be there: the
- * log is in doubt, and stays so until mr_seglog_mend or a later append returns MR_OK.
+ *     log is in doubt, and stays so until mr_seglog_mend or a later append returns MR_OK.
  *   - Positions only grow. A log's id is random and new when its directory was emptied.
  *   - Segments are recycled: a trimmed file becomes the next segment, its pages still in memory,
- * which costs a fifth to a half of the CPU of a new file. New files get their blocks in large
- * steps. Bytes on disk: seglog_format.h. One writer at a time: the caller holds a lock of its own.
- * One thread owns an mr_seglog_t; mr_seglog_sync and mr_seglog_synced may be called from one other.
+ *     which costs a fifth to a half of the CPU of a new file. New files get their blocks in large
+ *     steps.
+ *
+ * Bytes on disk: seglog_format.h. One writer at a time: the caller holds a lock of its own. One
+ * thread owns an mr_seglog_t; mr_seglog_sync and mr_seglog_synced may be called from one other.
  * Readers: seglog_reader.h. Looking inside, checking, cutting: seglog_walk.h. */
 #ifndef MR_COMMON_BASE_SEGLOG_H
 #define MR_COMMON_BASE_SEGLOG_H

@@ -53,8 +53,8 @@ typedef struct mr_journal_state {
     /* Append all of it. */
     mr_status_t (*save) (void *arg, mr_buffer_t *out);
     /* Take it over from a snapshot; MR_INVALID: it is broken. */
-    mr_status_t (*load) (void *arg, const void *data,
-                         size_t bytes); /* A batch with this trailer came behind the snapshot. */
+    mr_status_t (*load) (void *arg, const void *data, size_t bytes);
+    /* A batch with this trailer came behind the snapshot. */
     mr_status_t (*apply) (void *arg, const void *trailer, size_t bytes);
     /* A note with these words (MR_JOURNAL_NOTE_WORDS) came behind the snapshot. */
     mr_status_t (*note) (void *arg, const uint64_t *words);

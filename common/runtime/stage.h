@@ -58,8 +58,9 @@ typedef struct mr_stage_ops {
 
     /* Check what only the stage can, expressions, writable paths, and add each fault with
      * mr_config_reject_entry or mr_config_reject_key. Nothing is started. The configuration may
-     * have faults already: entries that are `faulty` have no value. May be NULL. dry  leave nothing
-     * behind on disk MR_OK, also with faults; MR_SYSTEM: out of memory. */
+     * have faults already: entries that are `faulty` have no value. May be NULL.
+     *   dry  leave nothing behind on disk
+     * MR_OK, also with faults; MR_SYSTEM: out of memory. */
     mr_status_t (*check) (mr_config_t *config, bool dry, mr_error_t *err);
 
     /* Make the state of one worker. A source adds its own sockets to mr_stage_loop here. */

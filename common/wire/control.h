@@ -15,9 +15,8 @@ enum {
 };
 
 typedef enum mr_control_type {
-    MR_CONTROL_DONE = 1,
-    /* a batch is in a spool (or, without one, in the sinks) */ MR_CONTROL_LOSS =
-        2,                 /* batches may have been lost below: push again what is SENT */
+    MR_CONTROL_DONE = 1,   /* a batch is in a spool */
+    MR_CONTROL_LOSS = 2,   /* batches may have been lost below: push again what is SENT */
     MR_CONTROL_REPORT = 3, /* a worker died while it worked on this record (wire/crumb.h) */
 } mr_control_type_t;
 
