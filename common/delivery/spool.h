@@ -118,7 +118,8 @@ void mr_spool_words (const mr_batch_t *batch, uint64_t *ret_words);
  * MR_OK: appended, and its word says DONE (with fsync: CLAIMED, until it is committed); MR_CLOSED:
  * a stale copy, not taken (count it as a refused duplicate); MR_AGAIN: the disk takes nothing now,
  * offer it again, err says why; MR_SYSTEM: as AGAIN, and the spool is in doubt, which the next call
- * mends first. ret_released  a claim was given back: tell ingest */
+ * mends first.
+ *   ret_released  a claim was given back: tell ingest */
 MR_CHECK mr_status_t mr_spool_accept (mr_spool_t *self, const mr_spool_offer_t *offer,
                                       bool *ret_released, mr_error_t *err);
 
