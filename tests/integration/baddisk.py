@@ -40,7 +40,7 @@ class BadDisk:
 
     def fails(self, kinds, needle, error):
         """Calls of these kinds (letters of faults.c) on paths with needle in them fail."""
-        self.lines.append(f"fail {kinds} {needle} {error}")
+        self.lines.append(f"fail {kinds} {needle} {error:d}")
         self._write()
 
     def works(self):
@@ -50,19 +50,22 @@ class BadDisk:
 
     def undurable(self, path):
         """The bytes of a file, as (from, end), that a power loss may take: written last before a
-        sync that failed, or before none. A failed sync forgets what it should have written."""
-        dirty, bad = [], []
+        sync that failed, or before none. A failed sync forgets what it should have written. It
+        must have been traced."""
+        dirty, bad, seen = [], [], set()
         with open(self.rules + ".trace", encoding="utf-8") as source:
             for line in source:
                 what, name, *numbers = _row(line)
                 if name != path:
                     continue
+                seen.add(what)
                 if what == "w":
                     dirty.append((numbers[0], numbers[0] + numbers[1]))
                     bad = without(bad, dirty[-1])
                 else:
                     bad += dirty if numbers[0] else []
                     dirty = []
+        assert seen == {"w", "s"}, f"{path}: {seen} in the trace"
         return bad + dirty
 
 

@@ -1,5 +1,5 @@
-"""Fixtures of the tests over harness.Pipeline and deliverylib.Delivery; a test that fails shows
-what its workers wrote."""
+"""Fixtures of the tests over harness.Pipeline, launcherlib.Chain and deliverylib.Delivery; a test
+that fails shows what its workers wrote."""
 import os
 import shutil
 import tempfile
@@ -7,6 +7,7 @@ import tempfile
 import pytest
 from deliverylib import Delivery
 from harness import Pipeline
+from launcherlib import Chain
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -17,38 +18,45 @@ def private_state():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(name="make")
-def make_pipeline(request):
-    """make(...) -> a Pipeline that is closed at the end of the test."""
-    made = []
+@pytest.fixture(name="keep")
+def keep_to_the_end(request):
+    """keep(x) -> x, which is closed at the end of the test."""
+    kept = []
 
-    def make(**sections):
-        made.append(Pipeline(**sections))
-        return made[-1]
+    def keep(thing):
+        kept.append(thing)
+        return thing
 
-    yield make
-    for pipeline in made:
+    yield keep
+    for thing in kept:
         if getattr(request.node, "failed", False):
-            print(pipeline.complaints())
-        pipeline.close()
+            print(thing.complaints())
+        thing.close()
+
+
+@pytest.fixture(name="make")
+def make_pipeline(keep):
+    """make(...) -> a Pipeline."""
+    return lambda **sections: keep(Pipeline(**sections))
 
 
 @pytest.fixture(name="chains")
-def make_chains(request):
-    """chains(...) -> a Delivery that is up (unless up=False), closed at the end of the test."""
-    made = []
-
+def make_chains(keep):
+    """chains(...) -> a Delivery that is up, unless up=False."""
     def make(environment=None, up=True, **options):
-        made.append(Delivery(**options))
+        chain = keep(Delivery(**options))
         if up:
-            made[-1].up(environment)
-        return made[-1]
+            chain.up(environment)
+        return chain
+    return make
 
-    yield make
-    for chain in made:
-        if getattr(request.node, "failed", False):
-            print(chain.complaints())
-        chain.close()
+
+@pytest.fixture(name="chain")
+def chain_to_feed(request):
+    """A Chain of the real stages, up; the lines of its [ingest] are the test file's INGEST."""
+    with Chain(real=True, ingest=request.module.INGEST) as chain:
+        chain.up()
+        yield chain
 
 
 @pytest.hookimpl(hookwrapper=True)

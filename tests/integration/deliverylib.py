@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import sys
+import urllib.error
+import urllib.request
 
 import zmq
 from harness import is_alive, tail, wait_for
@@ -13,8 +15,8 @@ sys.path.insert(0, SUPPORT)
 # pylint: disable-next=wrong-import-position
 from numbered import Numbered, dead_letters, lines_in, outputs, tally, verdict  # noqa: E402
 
-__all__ = ["SECOND", "STAGES", "Delivery", "Numbered", "dead_letters", "flip", "lines_in",
-           "obstruct", "outputs", "tally", "verdict"]
+__all__ = ["SECOND", "STAGES", "Delivery", "Numbered", "dead_letters", "flip", "health", "lines_in",
+           "obstruct", "outputs", "tally", "verdict", "wait_said", "wait_well"]
 
 STAGES = ("ingest", "processor", "metrics", "exporter")
 SECOND = "[sink second]\ntype = file\npath = second/out.jsonl\n"
@@ -35,6 +37,28 @@ def flip(path, where):
         file.seek(at)
         file.write(bytes([where[0] ^ 1]))
     return at
+
+
+def health(chain):
+    """What /healthz says: whether all is well, and the reasons if it is not."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{chain.port}/healthz") as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as failing:
+        return json.load(failing)
+
+
+def wait_said(chain, words):
+    """What is wrong is in `status`, on /healthz and in the log."""
+    wait_for(lambda: words in chain.millrace("status").stdout,
+             lambda: f"{words}: {chain.millrace('status').stdout}\n{chain.complaints()}")
+    wait_for(lambda: any(words in reason for reason in health(chain)["reasons"]),
+             lambda: f"{words}: {health(chain)}")
+    assert words.split(": ", 1)[1] in chain.complaints()
+
+
+def wait_well(chain):
+    wait_for(lambda: health(chain)["status"] == "ok", lambda: f"{health(chain)}")
 
 
 class Delivery(Chain):
@@ -115,6 +139,15 @@ class Delivery(Chain):
             window.write(b"another-start-of-the-machine")
 
     # ---- facts ----
+
+    def segments(self, log):
+        """Names of the segments of a journal or spool, the oldest first."""
+        folder = os.path.join(self.data_dir, log)
+        return sorted(name for name in os.listdir(folder) if name.endswith(".seg"))
+
+    def wait_no_older(self, log, newest):
+        """All segments up to this one are gone."""
+        wait_for(lambda: self.segments(log)[0] > newest, lambda: f"{self.segments(log)} {newest}")
 
     def more(self, producer, count=300):
         """So many more records are acknowledged."""

@@ -1,5 +1,6 @@
 """millrace audit --deep: every byte read, the equation proved batch by batch, the files of sinks
 included, beside a chain that runs and when nothing does."""
+import errno
 import json
 import os
 import shutil
@@ -253,7 +254,7 @@ def test_what_was_dropped_is_no_fault_while_the_sink_lags(make):
     with chain.producer(pad=3000) as producer:
         chain.more(producer, 50)
         wait_for(lambda: lines_in([path]) >= 50, chain.complaints)
-        disk.fails("w", "second/out.jsonl", "ENOSPC")
+        disk.fails("w", "second/out.jsonl", errno.ENOSPC)
         wait_for(lambda: sink(deep(chain), "second")["dropped"] > 0, chain.complaints)
         for _ in range(5):
             chain.more(producer, 100)

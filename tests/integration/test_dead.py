@@ -10,13 +10,6 @@ from launcherlib import Chain, wait_for
 INGEST = "router = ipc://run/router\n"
 
 
-@pytest.fixture(name="chain")
-def make_chain():
-    with Chain(real=True, ingest=INGEST) as chain:
-        chain.up()
-        yield chain
-
-
 def feed(chain, *records):
     path = os.path.join(chain.folder, f"in-{len(os.listdir(chain.folder))}")
     with open(path, "wb") as out:

@@ -99,16 +99,8 @@ class Chain(Pipeline):
 
 
 @pytest.fixture(name="make")
-def make_chain(tmp_path):
-    made = []
-
-    def make(**options):
-        made.append(Chain(tmp_path, **options))
-        return made[-1]
-
-    yield make
-    for chain in made:
-        chain.close()
+def make_chain(keep, tmp_path):
+    return lambda **options: keep(Chain(tmp_path, **options))
 
 
 # ---- sockets are closed before the lock is free ----

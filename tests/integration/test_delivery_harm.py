@@ -2,17 +2,14 @@
 between two requests of a pipelining producer."""
 import contextlib
 import glob
-import json
 import os
 import resource
 import signal
 import subprocess
-import urllib.error
-import urllib.request
 
 import pytest
 import zmq
-from deliverylib import SECOND, lines_in, obstruct, outputs, tally
+from deliverylib import SECOND, lines_in, obstruct, outputs, tally, wait_said, wait_well
 from harness import Pipeline, is_alive, numbered, wait_for
 
 
@@ -63,28 +60,6 @@ def small_disk(folder, size):
     finally:
         if mounted:
             subprocess.run(["umount", "-l", folder], check=False, capture_output=True)
-
-
-def health(chain):
-    """What /healthz says: whether all is well, and the reasons if it is not."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{chain.port}/healthz") as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as failing:
-        return json.load(failing)
-
-
-def wait_said(chain, words):
-    """What is wrong is in `status`, on /healthz and in the log."""
-    wait_for(lambda: words in chain.millrace("status").stdout,
-             lambda: f"{words}: {chain.millrace('status').stdout}\n{chain.complaints()}")
-    wait_for(lambda: any(words in reason for reason in health(chain)["reasons"]),
-             lambda: f"{words}: {health(chain)}")
-    assert words.split(": ", 1)[1] in chain.complaints()
-
-
-def wait_well(chain):
-    wait_for(lambda: health(chain)["status"] == "ok", lambda: f"{health(chain)}")
 
 
 def until_they_wait(chain, producer, free):

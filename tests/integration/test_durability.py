@@ -24,13 +24,10 @@ class Memory(Delivery):
 
 
 @pytest.fixture(name="chain")
-def memory_chain(request):
-    chain = Memory()
+def memory_chain(keep):
+    chain = keep(Memory())
     chain.up()
-    yield chain
-    if getattr(request.node, "failed", False):
-        print(chain.complaints())
-    chain.close()
+    return chain
 
 
 def test_memory_keeps_everything_while_ingest_lives(chain):

@@ -206,7 +206,6 @@ def test_a_sink_that_was_taken_out_of_the_configuration_is_waited_for_by_nobody(
 def test_a_sink_that_comes_back_has_its_books_in_order(make):
     """What came and went while it was not in the configuration was not for it."""
     chain = make(exporter="spool_segment = 64KiB\n", extra=SECOND)
-    spool = os.path.join(chain.data_dir, "exporter.0.spool")
     with open(chain.config, encoding="utf-8") as source:
         text = source.read()
 
@@ -216,14 +215,11 @@ def test_a_sink_that_comes_back_has_its_books_in_order(make):
         chain.up()
         chain.more(producer, 500)
 
-    def segments():
-        return sorted(name for name in os.listdir(spool) if name.endswith(".seg"))
     with chain.producer(pad=1000) as producer:
         chain.more(producer, 500)
         chain.millrace("down")
         run_with("", producer)
-        newest = segments()[-1]
-        wait_for(lambda: segments()[0] > newest, lambda: f"{segments()} {newest}")
+        chain.wait_no_older("exporter.0.spool", chain.segments("exporter.0.spool")[-1])
         chain.millrace("down")
         run_with(SECOND, producer)
         producer.finish()

@@ -8,6 +8,8 @@ import pytest
 from deliverylib import SECOND, lines_in, obstruct
 from harness import is_alive, tail, wait_for
 
+RATE = 3000  # records/s: how many there are is not what is tried
+
 
 @pytest.fixture(name="make")
 def make_chain(chains):
@@ -34,6 +36,17 @@ class Broken:
                          for name in ("out.jsonl", "out.1.jsonl")])
 
 
+@pytest.fixture(name="waiting")
+def rows_that_wait(make):
+    """(chain, producer, broken): two exporters, and rows that are not in the second sink."""
+    chain = make(workers={"exporter": 2})
+    with chain.producer(rate=RATE) as producer:
+        chain.more(producer)
+        broken = Broken(chain, "exporter.0", "exporter.1")
+        chain.more(producer, 500)
+        yield chain, producer, broken
+
+
 def in_flight(chain, worker):
     journals = json.loads(chain.millrace("audit", "--json").stdout)["journals"]
     return next(row["in_flight"] for row in journals if row["worker"] == worker)
@@ -47,6 +60,20 @@ def assert_all_is_there(chain, broken, *producers):
     assert broken.lines() == good
 
 
+def kill_both(chain):
+    for name in ("launcher", "exporter.1"):
+        victim = chain.pids()[name]
+        assert chain.kill(name)
+        wait_for(lambda victim=victim: not is_alive(victim), f"{name} is dead")
+
+
+def start_to_leave(chain):
+    """The command that waits for exporter.1 to leave."""
+    scaling = chain.start("scale", "exporter=1")
+    wait_for(lambda: chain.states().get("exporter.1") == "draining", "it leaves")
+    return scaling
+
+
 def scale_down(chain, what, *waits):
     """It does not end in time, and says why."""
     done = chain.millrace("scale", what, "--timeout", "4", code=99)
@@ -54,86 +81,62 @@ def scale_down(chain, what, *waits):
     assert "not yet true when the time was up" in done.stderr
 
 
-def test_an_exporter_goes_when_its_sinks_have_everything(make):
+def test_an_exporter_goes_when_its_sinks_have_everything(waiting):
     """A sink that fails for good holds it, killed or not, until it is mended."""
-    chain = make(workers={"exporter": 2})
-    with chain.producer() as producer:
-        chain.more(producer)
-        broken = Broken(chain, "exporter.0", "exporter.1")
-        chain.more(producer, 500)
-        scale_down(chain, "exporter=1", "exporter.1 drains", "exporter.1 waits: ",
-                   " rows are not in sink second; it said: sink second: ")
-        chain.more(producer)  # the flow goes on by the other one
-        before = chain.pids()["exporter.1"]
-        assert chain.states()["exporter.1"] == "draining"
-        assert chain.kill("exporter.1")
-        wait_for(lambda: chain.pids().get("exporter.1") not in (None, before),
-                 "it is started again to finish")
-        wait_for(lambda: chain.states().get("exporter.1") == "draining", "and leaves again")
-        chain.millrace("restart", "exporter.0")  # not kept waiting
-        broken.mend()
-        wait_for(lambda: "exporter.1" not in chain.states(), lambda: chain.complaints())
-        chain.more(producer)
-        producer.finish()
-        assert_all_is_there(chain, broken, producer)
+    chain, producer, broken = waiting
+    scale_down(chain, "exporter=1", "exporter.1 drains", "exporter.1 waits: ",
+               " rows are not in sink second; it said: sink second: ")
+    chain.more(producer)  # the flow goes on by the other one
+    before = chain.pids()["exporter.1"]
+    assert chain.states()["exporter.1"] == "draining"
+    assert chain.kill("exporter.1")
+    wait_for(lambda: chain.pids().get("exporter.1") not in (None, before),
+             "it is started again to finish")
+    wait_for(lambda: chain.states().get("exporter.1") == "draining", "and leaves again")
+    chain.millrace("restart", "exporter.0")  # not kept waiting
+    broken.mend()
+    wait_for(lambda: "exporter.1" not in chain.states(), lambda: chain.complaints())
+    chain.more(producer)
+    producer.finish()
+    assert_all_is_there(chain, broken, producer)
 
 
-def test_who_leaves_may_be_called_back(make):
-    chain = make(workers={"exporter": 2})
-    with chain.producer() as producer:
-        chain.more(producer)
-        broken = Broken(chain, "exporter.0", "exporter.1")
-        chain.more(producer, 500)
-        waiting = chain.start("scale", "exporter=1")
-        wait_for(lambda: chain.states().get("exporter.1") == "draining", "it leaves")
-        chain.millrace("scale", "exporter=2")
-        assert waiting.wait(timeout=60) == 75
-        assert "given up: exporter was scaled to 2 meanwhile" in waiting.communicate()[0]
-        assert chain.states()["exporter.1"] == "running"
-        broken.mend()
-        chain.more(producer)
-        producer.finish()
-        assert_all_is_there(chain, broken, producer)
+def test_who_leaves_may_be_called_back(waiting):
+    chain, producer, broken = waiting
+    scaling = start_to_leave(chain)
+    chain.millrace("scale", "exporter=2")
+    assert scaling.wait(timeout=60) == 75
+    assert "given up: exporter was scaled to 2 meanwhile" in scaling.communicate()[0]
+    assert chain.states()["exporter.1"] == "running"
+    broken.mend()
+    chain.more(producer)
+    producer.finish()
+    assert_all_is_there(chain, broken, producer)
 
 
-def test_an_exporter_that_is_dead_is_started_to_finish(make):
-    chain = make(workers={"exporter": 2})
-    with chain.producer() as producer:
-        chain.more(producer)
-        broken = Broken(chain, "exporter.0", "exporter.1")
-        chain.more(producer, 500)
-        for name in ("launcher", "exporter.1"):
-            victim = chain.pids()[name]
-            assert chain.kill(name)
-            wait_for(lambda victim=victim: not is_alive(victim), f"{name} is dead")
-        chain.up()
-        scale_down(chain, "exporter=1", "exporter.1 waits: ")
-        broken.mend()
-        wait_for(lambda: "exporter.1" not in chain.states(), lambda: chain.complaints())
-        producer.finish()
-        assert_all_is_there(chain, broken, producer)
+def test_an_exporter_that_is_dead_is_started_to_finish(waiting):
+    chain, producer, broken = waiting
+    kill_both(chain)
+    chain.up()
+    scale_down(chain, "exporter=1", "exporter.1 waits: ")
+    broken.mend()
+    wait_for(lambda: "exporter.1" not in chain.states(), lambda: chain.complaints())
+    producer.finish()
+    assert_all_is_there(chain, broken, producer)
 
 
-def test_the_next_launcher_has_finished_what_both_left_that_died(make):
-    chain = make(workers={"exporter": 2})
-    with chain.producer() as producer:
-        chain.more(producer)
-        broken = Broken(chain, "exporter.0", "exporter.1")
-        chain.more(producer, 500)
-        waiting = chain.start("scale", "exporter=1")
-        wait_for(lambda: chain.states().get("exporter.1") == "draining", "it leaves")
-        for name in ("launcher", "exporter.1"):
-            victim = chain.pids()[name]
-            assert chain.kill(name)
-            wait_for(lambda victim=victim: not is_alive(victim), f"{name} is dead")
-        assert waiting.wait(timeout=60) != 0
-        chain.up()
-        wait_for(lambda: chain.states().get("exporter.1") == "draining", "it is back to finish")
-        broken.mend()
-        wait_for(lambda: "exporter.1" not in chain.states(), lambda: chain.complaints())
-        chain.more(producer)
-        producer.finish()
-        assert_all_is_there(chain, broken, producer)
+def test_the_next_launcher_has_finished_what_both_left_that_died(waiting):
+    chain, producer, broken = waiting
+    scaling = start_to_leave(chain)
+    kill_both(chain)
+    assert scaling.wait(timeout=60) != 0
+    chain.up()
+    wait_for(lambda: chain.states().get("exporter.1") == "draining", "it is back to finish")
+    broken.mend()
+    wait_for(lambda: "exporter.1" not in chain.states(), lambda: chain.complaints())
+    chain.more(producer)
+    producer.finish()
+    assert_all_is_there(chain, broken, producer)
 
 
 def test_an_ingest_worker_goes_when_its_journal_is_done(make):
@@ -165,19 +168,14 @@ def test_an_ingest_worker_goes_when_its_journal_is_done(make):
         assert_all_is_there(chain, broken, staying, leaving)
 
 
-def test_down_does_not_wait_for_who_waits(make):
+def test_down_does_not_wait_for_who_waits(waiting):
     """It ends as a stop does, and what is left is delivered after the next start."""
-    chain = make(workers={"exporter": 2})
-    with chain.producer() as producer:
-        chain.more(producer)
-        broken = Broken(chain, "exporter.0", "exporter.1")
-        chain.more(producer, 500)
-        waiting = chain.start("scale", "exporter=1")
-        wait_for(lambda: chain.states().get("exporter.1") == "draining", "it leaves")
-        producer.finish()
-        chain.millrace("down")
-        assert waiting.wait(timeout=60) == 75
-        assert chain.leftovers() == []
-        broken.mend()
-        chain.up()
-        assert_all_is_there(chain, broken, producer)
+    chain, producer, broken = waiting
+    scaling = start_to_leave(chain)
+    producer.finish()
+    chain.millrace("down")
+    assert scaling.wait(timeout=60) == 75
+    assert chain.leftovers() == []
+    broken.mend()
+    chain.up()
+    assert_all_is_there(chain, broken, producer)

@@ -6,9 +6,8 @@ import shutil
 
 import pytest
 import zmq
-from deliverylib import outputs, tally
+from deliverylib import outputs, tally, wait_said, wait_well
 from harness import wait_for
-from test_delivery_harm import wait_said, wait_well
 
 
 @pytest.fixture(name="make")

@@ -13,20 +13,15 @@ def make_chain(chains):
                                            exporter="spool_segment = 64KiB\n" + exporter)
 
 
-def segments(chain, log):
-    folder = os.path.join(chain.data_dir, log)
-    return sorted(name for name in os.listdir(folder) if name.endswith(".seg"))
-
-
 def span(chain, log):
     """Bytes from the first segment's start to the last one's."""
-    names = segments(chain, log)
+    names = chain.segments(log)
     return int(names[-1][:16], 16) - int(names[0][:16], 16)
 
 
 def first_kept(chain, log):
     """Position of the first byte that is still there."""
-    return int(segments(chain, log)[0][:16], 16)
+    return int(chain.segments(log)[0][:16], 16)
 
 
 def feed(chain, count, until=lambda: True):
@@ -59,10 +54,10 @@ def test_batches_as_large_as_a_file_leave_no_more_than_small_ones(make):
     with chain.producer(pad=900_000, size=1, window=8) as producer:
         for _ in range(10):
             chain.more(producer, 8)
-            most = max(most, len(segments(chain, "ingest.0.journal")))
+            most = max(most, len(chain.segments("ingest.0.journal")))
         producer.finish()
         made, good = producer.made, producer.expected()[0]
-    wait_for(lambda: len(segments(chain, "ingest.0.journal")) <= 2, chain.complaints)
+    wait_for(lambda: len(chain.segments("ingest.0.journal")) <= 2, chain.complaints)
     folder = os.path.join(chain.data_dir, "ingest.0.journal")
     held = sum(entry.stat().st_size for entry in os.scandir(folder))
     assert held <= (2 + 8) * (2 << 20), sorted(os.listdir(folder))  # and what is kept for reuse
@@ -89,8 +84,8 @@ def test_by_age_all_is_kept_and_a_start_after_power_loss_takes_nothing_twice(mak
     chain = make("retain_for = 1h\n", "retain_for = 1h\n")
     made = feed(chain, 3000)
     first = "0" * 16 + ".seg"
-    assert segments(chain, "ingest.0.journal")[0] == first
-    assert segments(chain, "exporter.0.spool")[0] == first
+    assert chain.segments("ingest.0.journal")[0] == first
+    assert chain.segments("exporter.0.spool")[0] == first
     chain.lose_power()
     assert audit(chain)["balanced"]
     chain.up()

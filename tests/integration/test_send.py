@@ -7,17 +7,9 @@ import signal
 import subprocess
 import time
 
-import pytest
 from launcherlib import Chain, wait_for
 
 INGEST = "router = ipc://run/router\n"
-
-
-@pytest.fixture(name="chain")
-def make_chain():
-    with Chain(real=True, ingest=INGEST) as chain:
-        chain.up()
-        yield chain
 
 
 def write_lines(chain, numbers, name="in.jsonl", mode="w"):

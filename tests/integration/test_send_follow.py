@@ -7,17 +7,10 @@ import signal
 import subprocess
 
 import pytest
-from launcherlib import Chain, wait_for
+from launcherlib import wait_for
 from test_send import append, audit, exported, holds, lines_of, wait_exported
 
 INGEST = "router = ipc://run/router\nmax_record = 200\n"
-
-
-@pytest.fixture(name="chain")
-def make_chain():
-    with Chain(real=True, ingest=INGEST) as chain:
-        chain.up()
-        yield chain
 
 
 class Follower:

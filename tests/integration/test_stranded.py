@@ -75,20 +75,25 @@ def test_a_slot_that_is_not_of_the_plan_any_more_writes_the_last_rows_of_its_met
     wait_for(lambda: not is_alive(chain.pids().get("exporter.1") or 0), "it left")
 
 
-def test_the_spool_keeps_nothing_for_an_ingest_worker_that_left(make):
+def one_ingest_worker_leaves(make):
+    """The chain, the producer of the one that left, and the newest segment of the spool: the last
+    batches of the one that left may be there."""
     chain = make(workers={"ingest": 2}, exporter="spool_segment = 64KiB\n")
-    spool = os.path.join(chain.data_dir, "exporter.0.spool")
-
-    def segments():
-        return sorted(name for name in os.listdir(spool) if name.endswith(".seg"))
     with chain.producer(slot=1, limit=500) as left:
         left.finish()
     chain.millrace("scale", "ingest=1")
-    newest = segments()[-1]  # the last batches of the one that left may be here
+    return chain, left, chain.segments("exporter.0.spool")[-1]
+
+
+def assert_spool_moves_on(chain, left, newest):
     with chain.producer(slot=0, p=1) as producer:
-        wait_for(lambda: segments()[0] > newest, lambda: f"{segments()} {newest}")
+        chain.wait_no_older("exporter.0.spool", newest)
         producer.finish()
         chain.wait_out(left, producer)
+
+
+def test_the_spool_keeps_nothing_for_an_ingest_worker_that_left(make):
+    assert_spool_moves_on(*one_ingest_worker_leaves(make))
 
 
 def another_start_of_the_machine(chain):
@@ -108,23 +113,12 @@ def another_start_of_the_machine(chain):
 
 def test_after_a_reboot_the_spool_keeps_nothing_for_a_slot_that_is_not_started_any_more(make):
     """Nobody makes the window of such a slot anew; its journal says where it ended."""
-    chain = make(workers={"ingest": 2}, exporter="spool_segment = 64KiB\n")
-    spool = os.path.join(chain.data_dir, "exporter.0.spool")
-
-    def segments():
-        return sorted(name for name in os.listdir(spool) if name.endswith(".seg"))
-    with chain.producer(slot=1, limit=500) as left:
-        left.finish()
-    chain.millrace("scale", "ingest=1")
-    newest = segments()[-1]  # the last batches of the one that left may be here
+    chain, left, newest = one_ingest_worker_leaves(make)
     chain.millrace("down")
     another_start_of_the_machine(chain)
     change(chain, "[ingest]\nworkers = 2", "[ingest]\nworkers = 1")
     chain.up()
-    with chain.producer(slot=0, p=1) as producer:
-        wait_for(lambda: segments()[0] > newest, lambda: f"{segments()} {newest}")
-        producer.finish()
-        chain.wait_out(left, producer)
+    assert_spool_moves_on(chain, left, newest)
 
 
 def test_after_a_reboot_an_exporter_that_is_not_started_any_more_delivers_and_keeps_nothing(make):
@@ -132,16 +126,14 @@ def test_after_a_reboot_an_exporter_that_is_not_started_any_more_delivers_and_ke
                  extra=SECOND)
     folder = os.path.join(chain.folder, "second")
     out = [os.path.join(folder, name) for name in ("out.jsonl", "out.1.jsonl")]
-    spool = os.path.join(chain.data_dir, "exporter.1.spool")
-
-    def segments():
-        return sorted(name for name in os.listdir(spool) if name.endswith(".seg"))
+    spool = "exporter.1.spool"
     with chain.producer(pad=2000) as producer:
         chain.more(producer, 200)
         obstruct(folder)  # the second sink fails: the spools grow
         wait_for(lambda: chain.complaints().count("sink second: ") >= 2, chain.complaints)
-        before = len(segments())
-        wait_for(lambda: len(segments()) > before + 128, lambda: f"{before} {segments()}")
+        before = len(chain.segments(spool))
+        wait_for(lambda: len(chain.segments(spool)) > before + 128,
+                 lambda: f"{before} {chain.segments(spool)}")
         producer.finish()
     kill_everything(chain)
     another_start_of_the_machine(chain)
@@ -152,7 +144,7 @@ def test_after_a_reboot_an_exporter_that_is_not_started_any_more_delivers_and_ke
     wait_for(lambda: json.loads(chain.millrace("audit", "--json").stdout)["pending"] == 0,
              chain.complaints)
     # 16 batches stay, and those that the journal had not noted as settled: each has a segment.
-    assert len(segments()) < 16 + 64 + 8, segments()
+    assert len(chain.segments(spool)) < 16 + 64 + 8, chain.segments(spool)
     chain.wait_out(producer)
     found = tally([producer], out + [name.replace("second", "second.aside") for name in out])
     assert (found.lost(), found.doubled(), found.strangers) == ([], [], [])

@@ -1,5 +1,6 @@
 #include "tests/support/chain_kit.h"
 
+#include "tests/support/delivery_kit.h"
 #include "tests/support/suite.h"
 
 #include <errno.h>
@@ -11,23 +12,6 @@ enum { RECORD_BYTES = 64 };
 
 static mr_error_t err;
 
-static mr_status_t
-save_nothing (void *arg, mr_buffer_t *out)
-{
-    (void)arg;
-    (void)out;
-    return MR_OK;
-}
-
-static mr_status_t
-take_nothing (void *arg, const void *data, size_t bytes)
-{
-    (void)arg;
-    (void)data;
-    (void)bytes;
-    return MR_OK;
-}
-
 void
 mr_chain_open (mr_chain_t *self)
 {
@@ -36,7 +20,7 @@ mr_chain_open (mr_chain_t *self)
     mr_journal_options_t options = {
         .data_dir = self->data_dir,
         .segment_bytes = self->journal_segment,
-        .state = {.save = save_nothing, .load = take_nothing, .apply = take_nothing},
+        .state = mr_kit_no_state,
     };
     ck_assert_msg (mr_journal_open (&options, &self->journal, &err) == MR_OK, "%s", err.text);
     snprintf (path, sizeof path, "%s/ingest.0.window", self->data_dir);

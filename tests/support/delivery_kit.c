@@ -48,6 +48,36 @@ mr_kit_frame_release (mr_kit_frame_t *self)
     free (self->data);
 }
 
+/* ---- a journal without a state ---- */
+
+static mr_status_t
+save_nothing (void *arg, mr_buffer_t *out)
+{
+    (void)arg;
+    (void)out;
+    return MR_OK;
+}
+
+static mr_status_t
+take_nothing (void *arg, const void *data, size_t bytes)
+{
+    (void)arg;
+    (void)data;
+    (void)bytes;
+    return MR_OK;
+}
+
+static mr_status_t
+note_nothing (void *arg, const uint64_t *words)
+{
+    (void)arg;
+    (void)words;
+    return MR_OK;
+}
+
+const mr_journal_state_t mr_kit_no_state = {
+    .save = save_nothing, .load = take_nothing, .apply = take_nothing, .note = note_nothing};
+
 mr_window_t *
 mr_kit_window (const char *data_dir)
 {

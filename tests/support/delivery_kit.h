@@ -4,6 +4,7 @@
 #define MR_TESTS_SUPPORT_DELIVERY_KIT_H
 
 #include "common/base/file_ops.h"
+#include "common/delivery/journal.h"
 #include "common/delivery/spool.h"
 #include "common/delivery/window.h"
 #include "common/wire/batch.h"
@@ -24,6 +25,9 @@ typedef struct mr_kit_frame {
 /* Batch `seq` of MR_KIT_JOURNAL with `records` numbered records. */
 mr_kit_frame_t mr_kit_frame_new (uint64_t seq, uint8_t generation, uint32_t records);
 void mr_kit_frame_release (mr_kit_frame_t *self);
+
+/* Of a journal whose caller has no state of its own. */
+extern const mr_journal_state_t mr_kit_no_state;
 
 /* DATA/ingest.0.window of MR_KIT_JOURNAL, made where it is missing. */
 mr_window_t *mr_kit_window (const char *data_dir);

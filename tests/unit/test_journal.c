@@ -28,33 +28,6 @@ begin (void)
     mr_journal_path (data_dir, 0, dir);
 }
 
-/* ---- a caller without a state of its own ---- */
-
-static mr_status_t
-save (void *arg, mr_buffer_t *out)
-{
-    (void)arg;
-    (void)out;
-    return MR_OK;
-}
-
-static mr_status_t
-load (void *arg, const void *data, size_t bytes)
-{
-    (void)arg;
-    (void)data;
-    (void)bytes;
-    return MR_OK;
-}
-
-static mr_status_t
-note (void *arg, const uint64_t *words)
-{
-    (void)arg;
-    (void)words;
-    return MR_OK;
-}
-
 static mr_journal_t *
 open_retaining (uint64_t retain_bytes)
 {
@@ -62,7 +35,7 @@ open_retaining (uint64_t retain_bytes)
         .data_dir = data_dir,
         .segment_bytes = 64 << 10,
         .retain_bytes = retain_bytes,
-        .state = {.save = save, .load = load, .apply = load, .note = note},
+        .state = mr_kit_no_state,
     };
     mr_journal_t *journal = NULL;
     mr_error_t err = {.text = ""};
@@ -339,7 +312,7 @@ START_TEST (test_a_frame_that_cannot_be_understood_is_named_with_its_place)
     mr_journal_options_t options = {
         .data_dir = data_dir,
         .segment_bytes = 64 << 10,
-        .state = {.save = save, .load = load, .apply = load, .note = note},
+        .state = mr_kit_no_state,
     };
     ck_assert_int_eq (mr_journal_open (&options, &journal, &err), MR_INVALID);
     char expected[128];

@@ -13,23 +13,27 @@
 static char path[PATH_MAX];
 static mr_error_t err;
 
-/* The whole text of the file x, in the test's directory. */
+/* Write text to the file x in the test's directory; mode as of fopen. */
 static void
-put (const char *text)
+write_as (const char *mode, const char *text)
 {
-    FILE *file = fopen (path, "w");
+    FILE *file = fopen (path, mode);
     ck_assert_ptr_nonnull (file);
     ck_assert_int_ge (fputs (text, file), 0);
     ck_assert_int_eq (fclose (file), 0);
 }
 
+/* This is all that it holds. */
+static void
+put (const char *text)
+{
+    write_as ("w", text);
+}
+
 static void
 add (const char *text)
 {
-    FILE *file = fopen (path, "a");
-    ck_assert_ptr_nonnull (file);
-    ck_assert_int_ge (fputs (text, file), 0);
-    ck_assert_int_eq (fclose (file), 0);
+    write_as ("a", text);
 }
 
 static void

@@ -23,31 +23,6 @@ static mr_journal_t *journal;
 static mr_window_t *window;
 static mr_rebuild_t rebuild;
 
-static mr_status_t
-save (void *arg, mr_buffer_t *out)
-{
-    (void)arg;
-    (void)out;
-    return MR_OK;
-}
-
-static mr_status_t
-load (void *arg, const void *data, size_t bytes)
-{
-    (void)arg;
-    (void)data;
-    (void)bytes;
-    return MR_OK;
-}
-
-static mr_status_t
-note (void *arg, const uint64_t *words)
-{
-    (void)arg;
-    (void)words;
-    return MR_OK;
-}
-
 /* A life of ingest begins: its journal, then its window. */
 static mr_status_t
 start (void)
@@ -55,7 +30,7 @@ start (void)
     mr_journal_options_t options = {
         .data_dir = data_dir,
         .segment_bytes = 64 << 10,
-        .state = {.save = save, .load = load, .apply = load, .note = note},
+        .state = mr_kit_no_state,
     };
     mr_error_t err = {.text = ""};
     mr_status_t status = mr_journal_open (&options, &journal, &err);
@@ -101,6 +76,18 @@ begin (void)
     ck_assert_int_eq (mr_window_claim (window, 5, 0, 7), true);
     mr_window_done (window, 5, 7);
     die ();
+}
+
+/* An exporter has the window mapped, until what is returned is released. */
+static int
+map_as_exporter (void)
+{
+    char lock_path[PATH_MAX];
+    mr_filelock_options_t exporter = mr_filelock_mapped (data_dir, 0, true, lock_path);
+    mr_error_t err;
+    int fd = -1;
+    ck_assert_int_eq (mr_filelock_take (&exporter, &fd, &err), MR_OK);
+    return fd;
 }
 
 /* Another byte in the records of the last batch, as a bad disk would have it. */
@@ -182,15 +169,11 @@ START_TEST (test_a_window_is_not_made_anew_while_an_exporter_may_claim_in_the_ol
 {
     begin ();
     ck_assert_int_eq (unlink (path), 0);
-    char lock_path[PATH_MAX];
-    mr_filelock_options_t exporter = mr_filelock_mapped (data_dir, 0, true, lock_path);
-    mr_error_t err;
-    int fd = -1;
-    ck_assert_int_eq (mr_filelock_take (&exporter, &fd, &err), MR_OK);
+    int exporter = map_as_exporter ();
     ck_assert_int_eq (start (), MR_AGAIN);
     ck_assert_int_ne (access (path, F_OK), 0);
     die ();
-    mr_filelock_release (fd);
+    mr_filelock_release (exporter);
     ck_assert_int_eq (start (), MR_OK);
     ck_assert_int_eq (access (path, F_OK), 0);
     die ();
@@ -206,14 +189,10 @@ START_TEST (test_a_window_that_came_back_as_zeros_is_made_anew_when_no_exporter_
     ck_assert_int_eq (stat (path, &whole), 0);
     ck_assert_int_eq (truncate (path, 0), 0);
     ck_assert_int_eq (truncate (path, whole.st_size), 0);
-    char lock_path[PATH_MAX];
-    mr_filelock_options_t exporter = mr_filelock_mapped (data_dir, 0, true, lock_path);
-    mr_error_t err;
-    int fd = -1;
-    ck_assert_int_eq (mr_filelock_take (&exporter, &fd, &err), MR_OK);
+    int exporter = map_as_exporter ();
     ck_assert_int_eq (start (), MR_AGAIN);
     die ();
-    mr_filelock_release (fd);
+    mr_filelock_release (exporter);
     ck_assert_int_eq (start (), MR_OK);
     ck_assert_int_eq (rebuild.made, true);
     ck_assert_uint_eq (take_one (), AFTER_THE_BLOCK);

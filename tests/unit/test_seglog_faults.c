@@ -216,17 +216,24 @@ START_TEST (test_any_call_may_fail_on_a_disk_turned_read_only)
 }
 END_TEST
 
+/* Frames with these numbers, of 700 bytes. */
+static void
+append (history_t *self, uint64_t first, uint64_t last)
+{
+    for (uint64_t i = first; i <= last; i++) {
+        self->place[i] = mr_kit_append (self->log, i, 700);
+        self->fate[i] = WRITTEN;
+        self->next = i + 1;
+    }
+}
+
 START_TEST (test_a_failed_sync_is_made_good_by_the_next)
 {
     for (uint64_t nth = 1; nth < 60; nth++) {
         history_t history;
         history_init (&history, nth);
         history.log = mr_kit_open (&history.options);
-        for (uint64_t i = 1; i <= 20; i++) {
-            history.place[i] = mr_kit_append (history.log, i, 700);
-            history.fate[i] = WRITTEN;
-            history.next = i + 1;
-        }
+        append (&history, 1, 20);
         mr_simfs_fail_at (history.fs, nth, EIO, 1);
         mr_status_t first = mr_seglog_sync (history.log, NULL);
         mr_simfs_fail_at (history.fs, 0, 0, 0);
@@ -249,14 +256,9 @@ START_TEST (test_a_failed_sync_is_made_good_by_the_next_life)
         history_t history;
         history_init (&history, nth);
         history.log = mr_kit_open (&history.options);
-        for (uint64_t i = 1; i <= 20; i++) {
-            history.place[i] = mr_kit_append (history.log, i, 700);
-            history.fate[i] = WRITTEN;
-            history.next = i + 1;
-            if (i == 5) {
-                ck_assert_int_eq (mr_seglog_sync (history.log, NULL), MR_OK);
-            }
-        }
+        append (&history, 1, 5);
+        ck_assert_int_eq (mr_seglog_sync (history.log, NULL), MR_OK);
+        append (&history, 6, 20);
         mr_simfs_fail_at (history.fs, nth, EIO, 1);
         (void)!mr_seglog_sync (history.log, NULL);
         mr_simfs_fail_at (history.fs, 0, 0, 0);

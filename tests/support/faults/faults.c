@@ -3,11 +3,12 @@
  *
  * $MILLRACE_FAULTS names a file that is looked at with each call; while it is missing nothing is
  * done. Its lines, of at most LINE_BYTES:
- *   fail CALLS NEEDLE ERRNO   calls of these kinds on paths that contain NEEDLE fail. CALLS is some
- *                             of the letters w (data is written), s (synced), c (a file or
- * directory is made), o (a file is opened to be written), n (named anew, removed or cut) trace
- * NEEDLE              a line for each such write and sync goes to $MILLRACE_FAULTS.trace: "w PATH
- * FROM BYTES", "s PATH ERRNO" */
+ *
+ * - fail CALLS NEEDLE ERRNO: calls of these kinds on paths that contain NEEDLE fail with the number
+ *   ERRNO. CALLS is some of the letters w (data is written), s (synced), c (a file or directory is
+ *   made), o (a file is opened to be written), n (named anew, removed or cut)
+ * - trace NEEDLE: a line for each such write and sync goes to $MILLRACE_FAULTS.trace,
+ *   "w PATH FROM BYTES" or "s PATH ERRNO" */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
