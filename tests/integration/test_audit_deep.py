@@ -44,6 +44,7 @@ def test_a_chain_at_rest_is_proved_batch_by_batch_and_byte_by_byte(make):
     assert audit["balanced"] and audit["faults"] == []
     for key in ("received", "exported", "filtered", "dead", "dropped", "lost", "in_flight"):
         assert journal[key] == quick[key], key
+    assert audit["unrouted"] == quick["unrouted"] == 0  # one sink takes everything
     assert journal["proved_from"] == 1
     assert journal["batches"] == journal["compared"] == journal["watermark"]
     for slot, dot in ((0, ""), (1, ".1")):
