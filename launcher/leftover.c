@@ -31,28 +31,21 @@ in_journal (const mr_plan_t *plan, int slot, char text[MR_LEFTOVER_BYTES])
     return status != MR_CLOSED;
 }
 
-typedef struct search {
-    int slot;
-    char *text; /* MR_LEFTOVER_BYTES */
-} search_t;
-
 static void
 take_sink (void *arg, const mr_tally_sink_t *sink)
 {
-    search_t *search = arg;
-    size_t used = strlen (search->text);
-    if (sink->slot != search->slot || sink->overtaken ||
-        strcmp (sink->name, MR_CURSOR_UNROUTED) == 0) {
+    char *text = arg; /* MR_LEFTOVER_BYTES */
+    size_t used = strlen (text);
+    if (sink->overtaken || strcmp (sink->name, MR_CURSOR_UNROUTED) == 0) {
         return;
     }
     if (sink->rows_due) {
-        snprintf (search->text + used, MR_LEFTOVER_BYTES - used,
+        snprintf (text + used, MR_LEFTOVER_BYTES - used,
                   "%sthe last rows of its metrics are not in sink %s", used > 0 ? ", " : "",
                   sink->name);
     } else if (sink->pending > 0) {
-        snprintf (search->text + used, MR_LEFTOVER_BYTES - used,
-                  "%s%" PRIu64 " rows are not in sink %s", used > 0 ? ", " : "", sink->pending,
-                  sink->name);
+        snprintf (text + used, MR_LEFTOVER_BYTES - used, "%s%" PRIu64 " rows are not in sink %s",
+                  used > 0 ? ", " : "", sink->pending, sink->name);
     }
 }
 
@@ -60,9 +53,9 @@ static bool
 in_spool (const mr_plan_t *plan, int slot, char text[MR_LEFTOVER_BYTES])
 {
     mr_error_t err;
-    search_t search = {slot, text};
     text[0] = '\0';
-    if (mr_tally_sinks (plan->data_dir, take_sink, &search, &err) != MR_OK && text[0] == '\0') {
+    if (mr_tally_sinks_of (plan->data_dir, slot, take_sink, text, &err) != MR_OK &&
+        text[0] == '\0') {
         snprintf (text, MR_LEFTOVER_BYTES, "rows may not be in its sinks");
     }
     return text[0] != '\0';

@@ -84,6 +84,10 @@ typedef mr_status_t mr_cursor_fn (void *arg, const mr_cursor_place_t *place);
  * MR_OK; returns what the last one did. */
 MR_CHECK mr_status_t mr_cursor_each (const char *data_dir, mr_cursor_fn *fn, void *arg);
 
+/* The same of one exporter alone. */
+MR_CHECK mr_status_t mr_cursor_each_of (const char *data_dir, int slot, mr_cursor_fn *fn,
+                                        void *arg);
+
 /* Read a cursor once, from any process; of this version or the one before. MR_OK; MR_CLOSED: no
  * such file; MR_INVALID; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_cursor_read (const char *path, mr_cursor_state_t *ret_state,

@@ -29,21 +29,29 @@ tell (const char *dir, int slot, char *file, mr_cursor_fn *fn, void *arg)
 }
 
 mr_status_t
+mr_cursor_each_of (const char *data_dir, int slot, mr_cursor_fn *fn, void *arg)
+{
+    mr_status_t status = MR_OK;
+    char dir[PATH_MAX];
+    mr_cursor_dir (data_dir, slot, dir);
+    struct dirent **entries = NULL;
+    int count = scandir (dir, &entries, is_cursor, alphasort);
+    for (int i = 0; i < count; i++) {
+        if (status == MR_OK) {
+            status = tell (dir, slot, entries[i]->d_name, fn, arg);
+        }
+        free (entries[i]);
+    }
+    free (entries);
+    return status;
+}
+
+mr_status_t
 mr_cursor_each (const char *data_dir, mr_cursor_fn *fn, void *arg)
 {
     mr_status_t status = MR_OK;
     for (int slot = 0; slot < MR_SLOTS_MAX && status == MR_OK; slot++) {
-        char dir[PATH_MAX];
-        mr_cursor_dir (data_dir, slot, dir);
-        struct dirent **entries = NULL;
-        int count = scandir (dir, &entries, is_cursor, alphasort);
-        for (int i = 0; i < count; i++) {
-            if (status == MR_OK) {
-                status = tell (dir, slot, entries[i]->d_name, fn, arg);
-            }
-            free (entries[i]);
-        }
-        free (entries);
+        status = mr_cursor_each_of (data_dir, slot, fn, arg);
     }
     return status;
 }

@@ -154,3 +154,10 @@ mr_tally_sinks (const char *data_dir, mr_tally_sink_fn *fn, void *arg, mr_error_
     visit_t self = {data_dir, fn, arg, err};
     return mr_cursor_each (data_dir, visit, &self);
 }
+
+mr_status_t
+mr_tally_sinks_of (const char *data_dir, int slot, mr_tally_sink_fn *fn, void *arg, mr_error_t *err)
+{
+    visit_t self = {data_dir, fn, arg, err};
+    return mr_cursor_each_of (data_dir, slot, visit, &self);
+}

@@ -31,4 +31,8 @@ typedef void mr_tally_sink_fn (void *arg, const mr_tally_sink_t *sink);
 MR_CHECK mr_status_t mr_tally_sinks (const char *data_dir, mr_tally_sink_fn *fn, void *arg,
                                      mr_error_t *err);
 
+/* The same of one exporter alone; the others may move as they like. */
+MR_CHECK mr_status_t mr_tally_sinks_of (const char *data_dir, int slot, mr_tally_sink_fn *fn,
+                                        void *arg, mr_error_t *err);
+
 #endif

@@ -258,6 +258,11 @@ START_TEST (test_the_cursors_of_a_directory_come_by_slot_and_name_until_one_is_r
     touch (data_dir, 63, "nobodys.cursor");
     ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &all), MR_OK);
     ck_assert_str_eq (all.heard.text, "2:dead.store 2:out 62:last ");
+    seen_t one = {.left = -1};
+    ck_assert_int_eq (mr_cursor_each_of (data_dir, 2, note_place, &one), MR_OK);
+    ck_assert_str_eq (one.heard.text, "2:dead.store 2:out ");
+    ck_assert_int_eq (mr_cursor_each_of (data_dir, 3, note_place, &one), MR_OK);
+    ck_assert_str_eq (one.heard.text, "2:dead.store 2:out ");
     seen_t some = {.left = 2};
     ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &some), MR_AGAIN);
     ck_assert_str_eq (some.heard.text, "2:dead.store 2:out ");
