@@ -1,4 +1,5 @@
 /* down, restart, scale, reopen: ask the launcher, and wait until it is true. */
+#include "common/base/clock.h"
 #include "launcher/check.h"
 #include "launcher/cli.h"
 #include "launcher/client.h"
@@ -21,7 +22,7 @@ timeout_of (const mr_cli_t *cli, int64_t fallback_ms)
 static bool
 show_note (void *arg, const json_t *note)
 {
-    mr_notes_take (arg, note);
+    mr_notes_take (arg, note, mr_clock_mono_ns ());
     return true;
 }
 

@@ -1,4 +1,5 @@
 /* up: start a launcher, show what comes up, and in the foreground stay until Ctrl-C. */
+#include "common/base/clock.h"
 #include "launcher/check.h"
 #include "launcher/cli.h"
 #include "launcher/client.h"
@@ -65,7 +66,7 @@ say (FILE *voice, const char *format, ...)
 static bool
 show_note (void *arg, const json_t *note)
 {
-    mr_notes_take (arg, note);
+    mr_notes_take (arg, note, mr_clock_mono_ns ());
     return !mr_watch_interrupted ();
 }
 

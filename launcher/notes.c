@@ -24,7 +24,7 @@ tell_death (mr_notes_t *self)
 }
 
 static void
-take_death (mr_notes_t *self, const char *worker, const char *text)
+take_death (mr_notes_t *self, const char *worker, const char *text, int64_t now_ns)
 {
     if (strcmp (self->worker, worker) == 0) {
         return; /* the first one is as good */
@@ -32,7 +32,7 @@ take_death (mr_notes_t *self, const char *worker, const char *text)
     tell_death (self); /* of another one */
     snprintf (self->worker, sizeof self->worker, "%s", worker);
     snprintf (self->death, sizeof self->death, "%s", text);
-    self->since_ns = mr_clock_mono_ns ();
+    self->since_ns = now_ns;
 }
 
 static const char *
@@ -43,14 +43,14 @@ member (const json_t *note, const char *key)
 }
 
 void
-mr_notes_take (mr_notes_t *self, const json_t *note)
+mr_notes_take (mr_notes_t *self, const json_t *note, int64_t now_ns)
 {
     const char *what = member (note, "note");
     const char *worker = member (note, "worker");
     const char *text = member (note, "text");
-    bool waited = mr_clock_mono_ns () - self->since_ns >= PATIENCE_MS * MR_NS_PER_MS;
+    bool waited = now_ns - self->since_ns >= PATIENCE_MS * MR_NS_PER_MS;
     if (strcmp (what, "died") == 0) {
-        take_death (self, worker, text);
+        take_death (self, worker, text, now_ns);
         return;
     }
     if (waited || (strcmp (what, "running") == 0 && strcmp (self->worker, worker) == 0)) {

@@ -22,7 +22,7 @@ typedef struct mr_notes {
     int64_t since_ns;
 } mr_notes_t;
 
-/* A note, or NULL after a moment without one (see client.h). */
-void mr_notes_take (mr_notes_t *self, const json_t *note);
+/* A note, or NULL after a moment without one (see client.h); now_ns: monotonic. */
+void mr_notes_take (mr_notes_t *self, const json_t *note, int64_t now_ns);
 
 #endif

@@ -18,7 +18,7 @@ enum { MR_UNIT_MONITOR_RANK = -1, MR_UNIT_REASON_BYTES = 600 };
 typedef struct mr_unit mr_unit_t;
 
 /* What happened to a worker: `what` is one word (started, running, adopted, draining, stopped,
- * killed, died, waits, given_up), `text` a sentence for people. Both borrowed. */
+ * killed, died, waits, waiting, given_up), `text` a sentence for people. Both borrowed. */
 typedef void mr_unit_note_fn (void *arg, const mr_unit_t *unit, const char *what, const char *text);
 
 /* What all units share; outlives them. */
