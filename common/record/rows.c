@@ -11,6 +11,16 @@
 #define OUT_LIMIT ((size_t)8 * MR_BATCH_MAX_BYTES)
 enum { KEPT_BYTES = 16 << 20 };
 
+static mr_status_t
+need_json (mr_rows_t *self, mr_error_t *err)
+{
+    if (self->json == NULL && mr_json_new (&self->json) != MR_OK) {
+        mr_error_set (err, "rows: out of memory");
+        return MR_SYSTEM;
+    }
+    return MR_OK;
+}
+
 mr_status_t
 mr_rows_init (mr_rows_t *self, mr_rows_input_t input, const char *match_text, bool envelope,
               mr_error_t *err)
@@ -22,7 +32,7 @@ mr_rows_init (mr_rows_t *self, mr_rows_input_t input, const char *match_text, bo
         status = mr_expr_new (match_text, &self->match, err);
     }
     if (status == MR_OK && (match_text != NULL || envelope)) {
-        status = mr_json_new (&self->json);
+        status = need_json (self, err);
     }
     if (status != MR_OK) {
         mr_rows_release (self);
@@ -49,13 +59,14 @@ mr_rows_except (mr_rows_t *self, const char *match_text, mr_error_t *err)
 {
     mr_expr_t **bigger = realloc (self->others, (self->other_count + 1) * sizeof (mr_expr_t *));
     if (bigger == NULL) {
+        mr_error_set (err, "rows: out of memory");
         return MR_SYSTEM;
     }
     self->others = bigger;
     mr_status_t status = mr_expr_new (match_text, &self->others[self->other_count], err);
     if (status == MR_OK) {
         self->other_count++;
-        status = self->json == NULL ? mr_json_new (&self->json) : MR_OK;
+        status = need_json (self, err);
     }
     return status;
 }

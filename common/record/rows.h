@@ -29,7 +29,8 @@ typedef struct mr_rows {
     mr_buffer_t out;
 } mr_rows_t;
 
-/* match_text NULL: all rows. MR_CONFIG: err says where the expression is wrong. */
+/* match_text NULL: all rows. MR_CONFIG: err says where the expression is wrong; MR_SYSTEM: out of
+ * memory. */
 MR_CHECK mr_status_t mr_rows_init (mr_rows_t *self, mr_rows_input_t input, const char *match_text,
                                    bool envelope, mr_error_t *err);
 void mr_rows_release (mr_rows_t *self);
