@@ -88,17 +88,6 @@ mr_expr_text (const mr_expr_t *self)
     return self->text;
 }
 
-const mr_path_t *
-mr_expr_path (const mr_expr_t *self, uint32_t index)
-{
-    for (uint32_t i = 0; i < self->operand_count; i++) {
-        if (self->operands[i].path != NULL && index-- == 0) {
-            return self->operands[i].path;
-        }
-    }
-    return NULL;
-}
-
 /* The record, at hand in every function below. */
 typedef struct {
     const mr_expr_t *expr;

@@ -5,7 +5,6 @@
 
 #include "common/base/status.h"
 #include "common/record/json.h"
-#include "common/record/path.h"
 
 enum {
     MR_EXPR_MAX_BYTES = 8192,
@@ -21,10 +20,6 @@ void mr_expr_destroy (mr_expr_t **expr_p);
 
 /* Whether it is true of a record, given its top-level fields. */
 bool mr_expr_eval (const mr_expr_t *self, const mr_json_field_t *fields, uint32_t count);
-
-/* The index-th path that it reads, in the order of the text (one written twice comes twice); NULL
- * beyond the last. Valid as long as the expression. */
-const mr_path_t *mr_expr_path (const mr_expr_t *self, uint32_t index);
 
 /* As written. */
 const char *mr_expr_text (const mr_expr_t *self);

@@ -5,6 +5,7 @@
 
 #include "common/record/expr.h"
 #include "common/record/number.h"
+#include "common/record/path.h"
 #include "common/record/text.h"
 
 typedef enum {

@@ -1,7 +1,5 @@
 #include "common/wire/errortype.h"
 
-#include <string.h>
-
 // clang-format off
 static const mr_errortype_t rows[] = {
     [MR_ERR_NONE] = {"", "", false, ""},
@@ -65,15 +63,4 @@ const char *
 mr_errortype_name (mr_errortype_id_t id)
 {
     return id > MR_ERR_NONE && id < MR_ERR_COUNT ? rows[id].name : "";
-}
-
-const mr_errortype_t *
-mr_errortype_find (const char *name)
-{
-    for (const mr_errortype_t *row = rows + 1; row->name != NULL; row++) {
-        if (strcmp (row->name, name) == 0) {
-            return row;
-        }
-    }
-    return NULL;
 }

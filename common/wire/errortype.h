@@ -51,7 +51,4 @@ const mr_errortype_t *mr_errortypes (void);
 /* Static; "" for what is no type. */
 const char *mr_errortype_name (mr_errortype_id_t id);
 
-/* The row of a name, NULL when there is none. */
-const mr_errortype_t *mr_errortype_find (const char *name);
-
 #endif
