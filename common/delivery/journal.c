@@ -256,14 +256,19 @@ mr_journal_in_place (mr_journal_t *self, mr_error_t *err)
     return status;
 }
 
+/* MR_OK, or MR_AGAIN: it is not in its place. */
+static mr_status_t
+look_whether_back (mr_journal_t *self, mr_error_t *err)
+{
+    return self->displaced && mr_journal_in_place (self, err) != MR_OK ? MR_AGAIN : MR_OK;
+}
+
 static mr_status_t
 append_frame (mr_journal_t *self, const mr_seglog_entry_t *frame, mr_error_t *err)
 {
     uint64_t position;
-    if (self->displaced && mr_journal_in_place (self, err) != MR_OK) {
-        return MR_AGAIN;
-    }
-    return mr_seglog_append (self->log, frame, &position, err);
+    mr_status_t status = look_whether_back (self, err);
+    return status == MR_OK ? mr_seglog_append (self->log, frame, &position, err) : status;
 }
 
 mr_status_t
@@ -271,12 +276,13 @@ mr_journal_append (mr_journal_t *self, const mr_journal_entry_t *entry, mr_error
 {
     const mr_batch_t *batch = entry->batch;
     MR_ASSERT (batch->seq == self->next_seq);
-    if (batch->seq > self->ceiling && !self->displaced) {
-        mr_status_t raised =
+    mr_status_t status = look_whether_back (self, err); /* the ceiling's path is that of the log */
+    if (status == MR_OK && batch->seq > self->ceiling) {
+        status =
             mr_ceiling_raise (self->dir, batch->seq, MR_JOURNAL_SEQ_BLOCK, &self->ceiling, err);
-        if (raised != MR_OK) {
-            return raised;
-        }
+    }
+    if (status != MR_OK) {
+        return status;
     }
     size_t frame_bytes = self->without_frames ? 0 : entry->frame_bytes;
     struct iovec iov[2] = {
@@ -290,7 +296,7 @@ mr_journal_append (mr_journal_t *self, const mr_journal_entry_t *entry, mr_error
         .iov = iov,
         .iov_count = entry->trailer_bytes > 0 ? 2 : 1,
     };
-    mr_status_t status = append_frame (self, &frame, err);
+    status = append_frame (self, &frame, err);
     if (status != MR_OK) {
         return status;
     }

@@ -50,8 +50,8 @@ open_journal (void)
     return open_retaining (0);
 }
 
-static void
-append_with (mr_journal_t *journal, uint64_t seq, size_t trailer_bytes)
+static mr_status_t
+try_append (mr_journal_t *journal, uint64_t seq, size_t trailer_bytes, mr_error_t *err)
 {
     mr_kit_frame_t frame = mr_kit_frame_new (seq, 0, 3);
     static const char trailer[64 << 10];
@@ -61,10 +61,17 @@ append_with (mr_journal_t *journal, uint64_t seq, size_t trailer_bytes)
                                 .batch = &frame.batch,
                                 .trailer = trailer,
                                 .trailer_bytes = trailer_bytes};
-    mr_error_t err = {.text = ""};
-    mr_status_t status = mr_journal_append (journal, &entry, &err);
-    ck_assert_msg (status == MR_OK, "%s", err.text);
+    mr_status_t status = mr_journal_append (journal, &entry, err);
     mr_kit_frame_release (&frame);
+    return status;
+}
+
+static void
+append_with (mr_journal_t *journal, uint64_t seq, size_t trailer_bytes)
+{
+    mr_error_t err = {.text = ""};
+    mr_status_t status = try_append (journal, seq, trailer_bytes, &err);
+    ck_assert_msg (status == MR_OK, "%s", err.text);
 }
 
 static void
@@ -183,6 +190,26 @@ START_TEST (test_numbers_at_or_below_the_watermark_never_come_again)
     snprintf (path, sizeof path, "%s/ceiling", dir);
     ck_assert_int_eq (unlink (path), 0); /* whatever it says */
     ck_assert_uint_eq (next_seq (), after);
+}
+END_TEST
+
+START_TEST (test_a_journal_that_was_put_back_reserves_numbers_before_it_gives_them_out)
+{
+    begin ();
+    char aside[PATH_MAX];
+    snprintf (aside, sizeof aside, "%s/aside", data_dir);
+    mr_journal_t *journal = open_journal ();
+    mr_error_t err = {.text = ""};
+    ck_assert_int_eq (rename (dir, aside), 0);
+    ck_assert_int_eq (mr_journal_in_place (journal, &err), MR_CLOSED);
+    ck_assert_int_eq (try_append (journal, 1, 0, &err), MR_AGAIN);
+    ck_assert_ptr_nonnull (strstr (err.text, "is gone or replaced"));
+    ck_assert_int_eq (access (dir, F_OK), -1);
+    ck_assert_int_eq (rename (aside, dir), 0);
+    append (journal, 1);
+    mr_journal_close (&journal);
+    ck_assert_int_eq (mr_ceiling_distrust (dir, &err), MR_OK);
+    ck_assert_uint_eq (next_seq (), 1 + MR_JOURNAL_SEQ_BLOCK + 1);
 }
 END_TEST
 
@@ -332,6 +359,7 @@ main (void)
         test_who_dies_before_the_first_append_after_a_reboot_does_not_fall_back,
         test_a_life_that_is_killed_in_that_append_leaves_the_number_to_its_successor,
         test_numbers_at_or_below_the_watermark_never_come_again,
+        test_a_journal_that_was_put_back_reserves_numbers_before_it_gives_them_out,
         test_a_ceiling_of_the_first_version_is_read,
         test_a_sync_makes_durable_what_was_appended_before_it_began,
         test_batches_of_a_segment_each_go_as_fast_as_they_come,
