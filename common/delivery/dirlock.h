@@ -3,6 +3,7 @@
 #ifndef MR_COMMON_DELIVERY_DIRLOCK_H
 #define MR_COMMON_DELIVERY_DIRLOCK_H
 
+#include "common/base/seglog.h"
 #include "common/base/status.h"
 
 /* Take DIR/lock; makes the directory where it is missing. Waits up to wait_ms for who holds it.
@@ -10,10 +11,12 @@
  * MR_SYSTEM. */
 MR_CHECK mr_status_t mr_dirlock_take (const char *dir, int wait_ms, int *ret_fd, mr_error_t *err);
 
-/* Whether the path still leads to the lock that fd holds.
- * MR_OK; MR_CLOSED: the directory was removed, moved away or replaced; err: what, and what to do.
- */
-MR_CHECK mr_status_t mr_dirlock_check (const char *dir, int fd, mr_error_t *err);
+/* Whether the path still leads to the lock that fd holds, and to what the log writes.
+ *   log  of that directory, open for writing; NULL: the lock alone
+ * MR_OK; MR_CLOSED: the directory, or the log's newest file, was removed, moved away or replaced;
+ * err: what, and what to do. */
+MR_CHECK mr_status_t mr_dirlock_check (const char *dir, int fd, const mr_seglog_t *log,
+                                       mr_error_t *err);
 
 /* fd -1: nothing happens. */
 void mr_dirlock_release (int fd);

@@ -246,12 +246,7 @@ mr_journal_skip (mr_journal_t *self, uint64_t seq)
 mr_status_t
 mr_journal_in_place (mr_journal_t *self, mr_error_t *err)
 {
-    mr_status_t status = mr_dirlock_check (self->dir, self->lock_fd, err);
-    if (status == MR_OK && mr_seglog_unlinked (self->log)) {
-        mr_error_set (err, "the newest file of %s is gone; stop the pipeline, put it back, start",
-                      self->dir);
-        status = MR_CLOSED;
-    }
+    mr_status_t status = mr_dirlock_check (self->dir, self->lock_fd, self->log, err);
     self->displaced = status != MR_OK;
     return status;
 }

@@ -414,13 +414,7 @@ mr_spool_log (mr_spool_t *self)
 mr_status_t
 mr_spool_in_place (const mr_spool_t *self, mr_error_t *err)
 {
-    mr_status_t status = mr_dirlock_check (self->dir, self->lock_fd, err);
-    if (status == MR_OK && mr_seglog_unlinked (self->log)) {
-        mr_error_set (err, "the newest file of %s is gone; stop the pipeline, put it back, start",
-                      self->dir);
-        status = MR_CLOSED;
-    }
-    return status;
+    return mr_dirlock_check (self->dir, self->lock_fd, self->log, err);
 }
 
 const char *

@@ -1,5 +1,6 @@
 /* intake_private: the intake's state, shared by its parts: intake_open.c (start and end), intake.c
- * (records through), intake_told.c (what it says of itself). Included by nobody else. */
+ * (records through), intake_place.c (whether the journal takes them), intake_told.c (what it says
+ * of itself). Included by nobody else. */
 #ifndef MR_STAGES_INGEST_INTAKE_PRIVATE_H
 #define MR_STAGES_INGEST_INTAKE_PRIVATE_H
 

@@ -66,13 +66,13 @@ START_TEST (test_a_directory_that_was_moved_away_or_replaced_is_noticed)
     int other = -1;
     mr_error_t err = {.text = ""};
     ck_assert_int_eq (mr_dirlock_take (dir, 0, &fd, &err), MR_OK);
-    ck_assert_int_eq (mr_dirlock_check (dir, fd, &err), MR_OK);
+    ck_assert_int_eq (mr_dirlock_check (dir, fd, NULL, &err), MR_OK);
     ck_assert_int_eq (rename (dir, aside), 0);
-    ck_assert_int_eq (mr_dirlock_check (dir, fd, &err), MR_CLOSED);
+    ck_assert_int_eq (mr_dirlock_check (dir, fd, NULL, &err), MR_CLOSED);
     ck_assert_ptr_nonnull (strstr (err.text, dir));
     ck_assert_int_eq (mr_dirlock_take (dir, 0, &other, &err), MR_OK);
-    ck_assert_int_eq (mr_dirlock_check (dir, fd, &err), MR_CLOSED);
-    ck_assert_int_eq (mr_dirlock_check (dir, other, &err), MR_OK);
+    ck_assert_int_eq (mr_dirlock_check (dir, fd, NULL, &err), MR_CLOSED);
+    ck_assert_int_eq (mr_dirlock_check (dir, other, NULL, &err), MR_OK);
     mr_dirlock_release (fd);
     mr_dirlock_release (other);
 }
