@@ -92,6 +92,12 @@ make_sink (const mr_outputs_t *self, const mr_config_section_t *section, mr_sink
     return status == MR_OK ? mr_sink_file_new (path, sink, err) : status;
 }
 
+static uint64_t
+rows_of (const mr_spool_sum_t *sum, mr_rows_input_t input)
+{
+    return input == MR_ROWS_RECORDS ? sum->exported : input == MR_ROWS_DEAD ? sum->dead : 0;
+}
+
 uint64_t
 mr_outputs_rows_in_spool (const mr_outputs_t *self, mr_rows_input_t input)
 {
@@ -99,23 +105,9 @@ mr_outputs_rows_in_spool (const mr_outputs_t *self, mr_rows_input_t input)
     const mr_spool_sum_t *sums = mr_spool_sums (self->spool, &count);
     uint64_t rows = 0;
     for (uint32_t i = 0; i < count; i++) {
-        rows += input == MR_ROWS_RECORDS ? sums[i].exported
-                : input == MR_ROWS_DEAD  ? sums[i].dead
-                                         : 0;
+        rows += rows_of (&sums[i], input);
     }
     return rows;
-}
-
-/* The same, before the oldest segment that is still there. */
-static uint64_t
-rows_that_went (const mr_outputs_t *self, mr_rows_input_t input)
-{
-    mr_spool_sum_t sum;
-    mr_error_t err;
-    if (mr_spool_sums_before (mr_spool_dir (self->spool), &sum, &err) != MR_OK) {
-        return UINT64_MAX;
-    }
-    return input == MR_ROWS_RECORDS ? sum.exported : input == MR_ROWS_DEAD ? sum.dead : 0;
 }
 
 /* Give the sink its pump. rows and sink are consumed. */
@@ -138,7 +130,7 @@ add (mr_outputs_t *self, const char *name, mr_rows_t *rows, mr_sink_t *sink, mr_
         .event_fd = self->event_fd,
     };
     options.start.rows_end = mr_outputs_rows_in_spool (self, rows->input);
-    options.start.rows_first = rows_that_went (self, rows->input);
+    options.start.rows_first = self->went_known ? rows_of (&self->went, rows->input) : UINT64_MAX;
     mr_status_t status = mr_pump_new (&options, rows, sink, &output->pump, err);
     if (status == MR_OK) {
         self->count++;
@@ -263,6 +255,8 @@ mr_outputs_new (const mr_outputs_options_t *options, mr_outputs_t **ret_outputs,
         .first = mr_seglog_first (log),
         .end = mr_seglog_end (log),
     };
+    self->went_known =
+        mr_spool_sums_before (mr_spool_dir (self->spool), &self->went, NULL) == MR_OK;
     const char *data_dir =
         mr_config_text (mr_config_section (mr_stage_config (self->stage), "pipeline"), "data_dir");
     mr_cursor_dir (data_dir, mr_stage_slot (self->stage), self->cursors);

@@ -24,6 +24,8 @@ struct mr_outputs {
     mr_stage_t *stage;
     mr_spool_t *spool;
     mr_pump_start_t start;
+    mr_spool_sum_t went; /* before start.first ... */
+    bool went_known;     /* ... if that could be read */
     char cursors[PATH_MAX];
     bool fsync;
     uint64_t lag_bytes;
