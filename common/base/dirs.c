@@ -172,3 +172,17 @@ mr_dirs_probe (const char *path, mode_t mode, bool leave_nothing, mr_error_t *er
     (void)mr_error_errno (err, "cannot make a file in the directory %.200s", part);
     return MR_CONFIG;
 }
+
+int
+mr_dirs_sync (const char *path)
+{
+    int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return -1;
+    }
+    int result = fsync (fd) == 0 || errno == EINVAL ? 0 : -1;
+    int error = errno;
+    close (fd);
+    errno = error;
+    return result;
+}

@@ -20,4 +20,8 @@ MR_CHECK mr_status_t mr_dirs_make (const char *path, mode_t mode, mr_error_t *er
 MR_CHECK mr_status_t mr_dirs_probe (const char *path, mode_t mode, bool leave_nothing,
                                     mr_error_t *err);
 
+/* Make durable which files a directory has, also where a file system does so by itself and takes no
+ * such call. 0, or -1 and errno. */
+int mr_dirs_sync (const char *path);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "common/base/bootid.h"
 #include "common/base/crashpoint.h"
+#include "common/base/dirs.h"
 #include "common/base/hash.h"
 
 #include <errno.h>
@@ -109,19 +110,6 @@ write_durably (const char *path, const layout_t *layout)
     return failed ? -1 : 0;
 }
 
-static int
-sync_directory (const char *dir)
-{
-    int fd = open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int failed = fd < 0 || fsync (fd) != 0;
-    int error = errno;
-    if (fd >= 0) {
-        close (fd);
-    }
-    errno = error;
-    return failed ? -1 : 0;
-}
-
 static mr_status_t
 replace (const char *dir, const layout_t *layout, mr_error_t *err)
 {
@@ -137,7 +125,7 @@ replace (const char *dir, const layout_t *layout, mr_error_t *err)
     if (named) {
         MR_CRASH_POINT ("ceiling.replace.named");
     }
-    if (!named || sync_directory (dir) != 0) {
+    if (!named || mr_dirs_sync (dir) != 0) {
         (void)mr_error_errno (err, "cannot write %s", path);
         return MR_AGAIN;
     }

@@ -285,20 +285,13 @@ settle (void *arg, mr_error_t *err)
 
 /* The directory that holds the file: a file without a name is none after a power loss. */
 static int
-sync_name (sink_file_t *self)
+sync_name (const sink_file_t *self)
 {
     char directory[PATH_MAX];
     snprintf (directory, sizeof directory, "%s", self->path);
     char *slash = strrchr (directory, '/');
     snprintf (slash == NULL ? directory : slash + 1, 2, "%s", slash == NULL ? "." : "");
-    int fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int result = fd < 0 ? -1 : fsync (fd);
-    int error = errno;
-    if (fd >= 0) {
-        close (fd);
-    }
-    errno = error;
-    return result == 0 || error == EINVAL ? 0 : -1; /* EINVAL: there they need none */
+    return mr_dirs_sync (directory);
 }
 
 static mr_status_t

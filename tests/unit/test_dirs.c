@@ -1,6 +1,8 @@
 #include "common/base/dirs.h"
 #include "tests/support/suite.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -140,6 +142,21 @@ START_TEST (test_those_who_probe_at_the_same_time_do_not_disturb_each_other)
 }
 END_TEST
 
+START_TEST (test_a_directory_is_synced_and_what_is_none_is_refused)
+{
+    char file[PATH_MAX];
+    snprintf (file, sizeof file, "%s/file", mr_test_dir ());
+    ck_assert_int_eq (mr_dirs_sync (mr_test_dir ()), 0);
+    ck_assert_int_eq (mr_dirs_sync (file), -1);
+    ck_assert_int_eq (errno, ENOENT);
+    int fd = open (file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_ge (fd, 0);
+    close (fd);
+    ck_assert_int_eq (mr_dirs_sync (file), -1);
+    ck_assert_int_eq (errno, ENOTDIR);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -151,6 +168,7 @@ main (void)
         test_probing_leaves_nothing_behind_that_was_not_there,
         test_probing_finds_what_permissions_do_not_say,
         test_those_who_probe_at_the_same_time_do_not_disturb_each_other,
+        test_a_directory_is_synced_and_what_is_none_is_refused,
         NULL,
     };
     return mr_suite_run ("dirs", tests);
