@@ -5,7 +5,8 @@
  *   PPPPPPPPPPPPPPPP.seg      a segment; P = position of its byte 0, 16 lower-case hex digits
  *   PPPPPPPPPPPPPPPP.free     a file in stock: its old bytes mean nothing, open removes it
  *   PPPPPPPPPPPPPPPP.corrupt  a copy of bytes that a reader had to skip, from position P on
- *   PPPPPPPPPPPPPPPP.cut      bytes that `millrace log cut` took away, from position P on
+ *   PPPPPPPPPPPPPPPP.cut      bytes that `millrace log cut` took away, from position P on; .1.cut,
+ *                             .2.cut, ... those of later cuts from there on
  *   head                      published positions (below); a hint that the log lives without
  *
  * A position is 64 bits and counts bytes through all segments: segment start + offset in the file.

@@ -64,8 +64,9 @@ MR_CHECK mr_status_t mr_seglog_walk (const mr_seglog_walk_options_t *options,
                                      mr_seglog_walked_t *ret_walked, mr_error_t *err);
 
 /* Take away everything from `position` on, which must be a frame's position, a segment's start or
- * the end. What is taken is kept beside the log as POSITION.cut files. New frames will be given
- * these positions again: cursors beyond it must be moved back. Returns MR_OK; MR_INVALID: no frame
+ * the end. What is taken is kept beside the log as POSITION.cut files, or POSITION.N.cut where an
+ * earlier cut has that name. New frames will be given these positions again: cursors beyond it must
+ * be moved back. Returns MR_OK; MR_INVALID: no frame
  * begins there; MR_CLOSED: no log; MR_AGAIN: the disk refused, nothing is lost; MR_CONFIG;
  * MR_SYSTEM. */
 MR_CHECK mr_status_t mr_seglog_cut (const char *dir, const mr_file_ops_t *ops, uint64_t position,

@@ -3,12 +3,16 @@ import contextlib
 import glob
 import json
 import os
+import shutil
+import signal
 
 import pytest
-from deliverylib import flip
+from deliverylib import flip, lines_in, outputs
 from launcherlib import Chain, wait_for
 
 RECORDS = 300
+CUT_POINTS = ("logcut.head.gone", "logcut.segment.aside", "logcut.rest.written",
+              "logcut.rest.kept", "logcut.rest.gone")
 
 
 @pytest.fixture(name="chain")
@@ -146,6 +150,83 @@ def test_numbers_that_were_cut_are_not_given_out_again(chain):
     after = [row["batch"] for row in rows(chain, "ls", "ingest.0.journal") if "batch" in row]
     fresh = [seq for seq in after if seq > batches[-4]["batch"]]
     assert fresh and min(fresh) > batches[-1]["batch"]
+
+
+def deliver(chain, p, count, pad):
+    """Returns the producer, once all of its records are in the file and nothing is under way."""
+    before = lines_in(outputs(chain.out))
+    with chain.producer(p=p, limit=count, pad=pad) as producer:
+        producer.finish()
+        wait_for(lambda: lines_in(outputs(chain.out)) >= before + count, chain.complaints)
+    wait_for(lambda: json.loads(chain.millrace("audit", "--json", code=None).stdout)["pending"] == 0
+             and chain.millrace("audit", "--json", code=None).returncode in (0, 1), "settled")
+    return producer
+
+
+@pytest.fixture(name="kept")
+def make_chain_that_keeps(chains):
+    """kept(log) -> a chain that is down, its journal and spool of several segments, all delivered;
+    its producer; and a position in the first segment of the log at which to cut."""
+    def make(log):
+        chain = chains(ingest="segment_bytes = 1MiB\nretain_for = 1h\n",
+                       exporter="spool_segment = 64KiB\nretain_for = 1h\n", batch=5)
+        producer = deliver(chain, 0, RECORDS, 4000)
+        chain.millrace("down")
+        frames = [row for row in rows(chain, "ls", log) if "batch" in row]
+        assert len(chain.segments(log)) > 1
+        return chain, producer, str(frames[1]["position"])
+    return make
+
+
+def contents(folder):
+    found = {}
+    for name in sorted(os.listdir(folder)):
+        if name.endswith((".seg", ".cut")):
+            with open(os.path.join(folder, name), "rb") as source:
+                found[name] = source.read()
+    return found
+
+
+def cut_and_die(chain, log, place, point):
+    said = chain.millrace("log", "cut", log, place, "--yes", code=-signal.SIGKILL,
+                          environment={"MILLRACE_CRASH": point})
+    assert said.stdout == ""
+
+
+@pytest.mark.parametrize("log", ["ingest.0.journal", "exporter.0.spool"])
+def test_a_cut_that_dies_is_gone_on_with_by_the_next(kept, log):
+    """It then leaves what a cut leaves that nobody disturbed, and keeps every byte once."""
+    chain, _, place = kept(log)
+    folder = os.path.join(chain.data_dir, log)
+    whole = contents(folder)
+    shutil.copytree(folder, folder + ".whole")
+
+    def again():
+        shutil.rmtree(folder)
+        shutil.copytree(folder + ".whole", folder)
+    chain.millrace("log", "cut", log, place, "--yes")
+    expected = contents(folder)
+    parts = "".join(name for name in sorted(expected) if name.endswith(".cut"))
+    assert parts and b"".join(expected.values()) == b"".join(whole.values())
+    ceiling = [f"ceiling.replace.{step}" for step in ("written", "named", "durable")]
+    for point in CUT_POINTS + tuple(ceiling if "journal" in log else ()):
+        again()
+        cut_and_die(chain, log, place, point)
+        chain.millrace("log", "check", log)
+        chain.millrace("log", "cut", log, place, "--yes")
+        assert contents(folder) == expected, point
+        chain.millrace("log", "check", log)
+
+
+@pytest.mark.parametrize("log", ["ingest.0.journal", "exporter.0.spool"])
+@pytest.mark.parametrize("point", CUT_POINTS)
+def test_after_a_cut_that_died_a_start_goes_on(kept, log, point):
+    """What was delivered stays delivered, once; so does what comes then."""
+    chain, first, place = kept(log)
+    cut_and_die(chain, log, place, point)
+    chain.up()
+    second = deliver(chain, 1, 100, 100)
+    chain.wait_out(first, second)
 
 
 @pytest.mark.parametrize("words", [["ls", "a", "--yes=1"], ["show"], ["show", "a"], ["cut", "a"],

@@ -412,6 +412,35 @@ START_TEST (test_cutting_keeps_what_it_takes_and_the_log_goes_on_there)
 }
 END_TEST
 
+START_TEST (test_a_second_cut_at_the_same_place_keeps_what_the_first_one_took)
+{
+    char second[MR_SEGLOG_NAME_BYTES];
+    char first_cut[MR_SEGLOG_NAME_BYTES];
+    char next_cut[MR_SEGLOG_NAME_BYTES];
+    char was[2048];
+    uint64_t start = 0;
+    make_three (second, &start);
+    mr_kit_read_all ("sim", options.ops, 0, &reading);
+    uint64_t at = reading.positions[6];
+    mr_seglog_name (first_cut, at, ".cut");
+    mr_seglog_name (next_cut, at, ".1.cut");
+    ck_assert_int_eq (mr_seglog_cut ("sim", options.ops, at, NULL), MR_OK);
+    size_t bytes = 0;
+    memcpy (was, mr_simfs_file (fs, first_cut, &bytes), sizeof was);
+    ck_assert_uint_ge (bytes, sizeof was);
+    ck_assert_int_eq (mr_seglog_cut ("sim", options.ops, at, NULL), MR_OK); /* nothing is left */
+    ck_assert_mem_eq (mr_simfs_file (fs, first_cut, &bytes), was, sizeof was);
+    goes_on (6);
+    unsigned kept = mr_simfs_count (fs, ".cut");
+    ck_assert_int_eq (mr_seglog_cut ("sim", options.ops, at, NULL), MR_OK);
+    ck_assert_uint_eq (mr_simfs_count (fs, ".cut"), kept + 1);
+    ck_assert_mem_eq (mr_simfs_file (fs, first_cut, &bytes), was, sizeof was);
+    ck_assert_ptr_nonnull (mr_simfs_file (fs, next_cut, &bytes));
+    goes_on (6);
+    mr_simfs_destroy (&fs);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -428,6 +457,7 @@ main (void)
         test_frames_inside_a_payload_are_no_frames,
         test_a_walk_tells_of_segments_frames_and_damage_and_may_be_ended,
         test_cutting_keeps_what_it_takes_and_the_log_goes_on_there,
+        test_a_second_cut_at_the_same_place_keeps_what_the_first_one_took,
         NULL,
     };
     return mr_suite_run ("seglog_damage", tests);
