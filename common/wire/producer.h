@@ -56,7 +56,7 @@ bool mr_producer_blank (const char *data, size_t bytes);
 typedef enum mr_verdict_type {
     MR_VERDICT_STORE,     /* take the records from `skip` on; `ok` with `last` once journaled */
     MR_VERDICT_DUPLICATE, /* nothing new, or no records at all: `ok` with `last`, once journaled */
-    MR_VERDICT_GAP,       /* records between are missing: `gap` with `last` */
+    MR_VERDICT_GAP,       /* records between are missing: `gap` with `last`, once journaled */
     MR_VERDICT_MALFORMED, /* more records than N numbers them: `error` */
 } mr_verdict_type_t;
 

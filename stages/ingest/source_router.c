@@ -21,7 +21,8 @@ enum {
     HOLD_MAX = 4096,        /* ... and so many of them */
 };
 
-/* An answer that waits until the batch is in the window. */
+/* An answer that waits until everything up to `last` is as durable as promised: also a gap, for who
+ * hears it lets go of what is before. */
 typedef struct waiting {
     uint8_t routing[MR_REQUEST_ROUTING_MAX_BYTES];
     uint8_t routing_bytes;
@@ -30,6 +31,7 @@ typedef struct waiting {
     uint8_t id_bytes;
     uint64_t last;
     uint64_t seq; /* of the batch that holds the records; 0: not sealed yet */
+    bool gap;     /* not `ok`: nothing of the request was taken */
 } waiting_t;
 
 typedef struct waiting_list {
@@ -45,7 +47,7 @@ typedef struct router {
     void *socket;
     int loop_id;
     mr_message_t message;
-    waiting_list_t waiting; /* for `ok` */
+    waiting_list_t waiting; /* for `ok` or `gap` */
     waiting_list_t held;    /* for `busy`, when we go */
     uint64_t sealed;        /* the last batch in the journal, of whatever life, ... */
     uint64_t durable;       /* ... and the last that is durable */
@@ -190,16 +192,12 @@ judge (router_t *self, waiting_t *to, const mr_request_t *request)
         uint64_t last = mr_producers_last (self->producers, id->name, id->name_bytes);
         mr_verdict_t verdict = mr_producer_judge (last, id->number, request->records);
         to->last = verdict.last;
-        if (verdict.type == MR_VERDICT_GAP) {
-            mr_answer_t answer = {.type = MR_ANSWER_GAP, .last = verdict.last};
-            send_answer (self, to, &answer);
-            return;
-        }
         if (verdict.type == MR_VERDICT_MALFORMED) {
             answer_error (self, to, "the request has more records than its number allows");
             return;
         }
-        skip = verdict.type == MR_VERDICT_DUPLICATE ? request->records : verdict.skip;
+        to->gap = verdict.type == MR_VERDICT_GAP;
+        skip = verdict.type == MR_VERDICT_STORE ? verdict.skip : request->records;
         if (verdict.type == MR_VERDICT_STORE && !note_number (self, to, id)) {
             return;
         }
@@ -250,8 +248,9 @@ answer_waiting (router_t *self, uint64_t seq)
     size_t done = 0;
     for (; done < waiting->count && waiting->list[done].seq != 0 && waiting->list[done].seq <= seq;
          done++) {
-        mr_answer_t answer = {.type = MR_ANSWER_OK, .last = waiting->list[done].last};
-        send_answer (self, &waiting->list[done], &answer);
+        const waiting_t *to = &waiting->list[done];
+        mr_answer_t answer = {.type = to->gap ? MR_ANSWER_GAP : MR_ANSWER_OK, .last = to->last};
+        send_answer (self, to, &answer);
     }
     if (done > 0) {
         waiting->count -= done;
@@ -275,8 +274,8 @@ durable (void *arg, uint64_t seq)
     answer_waiting (self, seq);
 }
 
-/* Duplicates, and questions for the last number, wait for nothing new: they are as durable as the
- * last batch in the journal, which may be of an earlier life that died before it was. */
+/* Duplicates, gaps, and questions for the last number, wait for nothing new: they are as durable as
+ * the last batch in the journal, which may be of an earlier life that died before it was. */
 static void
 settle_duplicates (router_t *self)
 {

@@ -230,6 +230,30 @@ def test_a_request_that_does_not_fit_beside_others_is_told_to_come_again(make):
     chain.wait_lines(65538)
 
 
+def test_no_answer_speaks_of_records_that_the_journal_does_not_have(make):
+    """A gap says "go on behind LAST", so whoever hears it lets go of what is before."""
+    chain = make(ingest=ROUTER + "linger_ms = 60000")
+    chain.listen()
+    chain.start("ingest.0")
+    assert chain.ask(b"first", b'{"n":1}')[1] == b"ok"  # in flight: the next batch lingers
+    with chain.socket(zmq.DEALER, "router") as dealer:
+        for frames in ([b"p/1", b'{"n":2}'], [b"p/3", b'{"n":4}'], [b"/7", b"{}"]):
+            dealer.send_multipart(frames)
+        heard = []
+        while not heard or heard[-1][1] != b"error":  # that one needs no journal
+            assert dealer.poll(60000), heard
+            heard.append(dealer.recv_multipart())
+        chain.workers["ingest.0"].kill()
+        chain.workers.pop("ingest.0").wait()
+    chain.start("ingest.0")
+    taken = int(chain.ask(b"p/0")[2])
+    assert [answer for answer in heard[:-1] if int(answer[2]) > taken] == []
+    chain.start("exporter.0", "processor.0")
+    assert chain.ask(b"p/3", *[b'{"n":%d}' % n for n in (2, 3, 4)]) == [b"p/3", b"ok", b"3"]
+    assert chain.ask(b"p/5", b'{"n":6}') == [b"p/5", b"gap", b"3"]
+    assert_exactly_once(chain.wait_lines(4), 4)
+
+
 def test_records_that_are_too_long_become_dead_letters_and_the_stream_goes_on(make):
     port = free_port()
     chain = make(ingest=f"pull = ipc://in/pull\ntcp = 127.0.0.1:{port}\nmax_record = 64KiB")
