@@ -168,7 +168,7 @@ do_harm (chaos_t *self, mr_error_t *err)
     int64_t end_ns = harm_ns + self->options->for_ms * MR_NS_PER_MS;
     mr_status_t status = MR_OK;
     while (status == MR_OK && mr_clock_mono_ns () < end_ns) {
-        status = mr_harm_one (self->harm, err);
+        status = mr_harm_one (self->harm, end_ns, err);
         if (status == MR_OK && load_fault (self) != NULL) {
             mr_error_set (err, "%s", load_fault (self));
             status = MR_INVALID;

@@ -295,7 +295,7 @@ static const struct {
 enum { DEEDS = sizeof deeds / sizeof *deeds };
 
 mr_status_t
-mr_harm_one (mr_harm_t *self, mr_error_t *err)
+mr_harm_one (mr_harm_t *self, int64_t end_ns, mr_error_t *err)
 {
     unsigned weights[DEEDS];
     int64_t began_ns = mr_clock_mono_ns ();
@@ -313,13 +313,12 @@ mr_harm_one (mr_harm_t *self, mr_error_t *err)
     if (!deed (self, err)) {
         return MR_SYSTEM;
     }
-    bool on;
-    if (self->options.every_ms == 0) {
-        on = pause_between (self, PAUSE_MIN_MS, PAUSE_MAX_MS);
-    } else {
-        int64_t spent_ms = (mr_clock_mono_ns () - began_ns) / MR_NS_PER_MS;
-        on = mr_harm_pause (self, self->options.every_ms - spent_ms);
-    }
+    int64_t now_ns = mr_clock_mono_ns ();
+    int64_t pause_ms = self->options.every_ms == 0
+                           ? mr_dice_between (&self->dice, PAUSE_MIN_MS, PAUSE_MAX_MS)
+                           : self->options.every_ms - (now_ns - began_ns) / MR_NS_PER_MS;
+    int64_t left_ms = (end_ns - now_ns) / MR_NS_PER_MS + 1;
+    bool on = mr_harm_pause (self, pause_ms < left_ms ? pause_ms : left_ms);
     return on ? MR_OK : MR_CLOSED;
 }
 

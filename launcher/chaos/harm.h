@@ -53,8 +53,8 @@ void mr_harm_destroy (mr_harm_t **self_p);
  * MR_SYSTEM: it does not come up, or down, in time (err: its last words). */
 MR_CHECK mr_status_t mr_harm_up (mr_harm_t *self, mr_error_t *err);
 
-/* One more deed, and the pause after it. */
-MR_CHECK mr_status_t mr_harm_one (mr_harm_t *self, mr_error_t *err);
+/* One more deed, and the pause after it, which ends at end_ns (monotonic) at the latest. */
+MR_CHECK mr_status_t mr_harm_one (mr_harm_t *self, int64_t end_ns, mr_error_t *err);
 
 /* No more: there is room on the disk, and all workers that there should be run. */
 MR_CHECK mr_status_t mr_harm_end (mr_harm_t *self, mr_error_t *err);

@@ -124,6 +124,13 @@ def test_only_named_stages_are_killed_and_the_launcher_comes_back(proof, kill):
     proof.assert_nothing_left()
 
 
+def test_it_ends_in_time_however_rarely_something_is_killed(proof):
+    found = json.loads(proof.run("--for", "2s", "--rate", "3000", "--kill", "monitor", "--every",
+                                 "1h", "--json"))
+    assert found["proven"] is True and found["harm"]["killed"] == 1
+    proof.assert_nothing_left()
+
+
 def test_a_doubled_line_is_found_and_everything_is_kept(proof):
     proof.start("--for", "4s", "--rate", "3000", "--kill", "monitor")
     scratch = proof.scratch()
