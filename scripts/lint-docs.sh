@@ -74,14 +74,51 @@ fi
 if [ -f tests/bench/bench.py ]; then
     PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/bench/bench.py --check || failures=1
 fi
-# A test that a document names is there.
+# Each test that the table of promises names stands in the file that it names.
 if [ -f tests/README.md ]; then
-    while read -r name; do
-        grep -rqw --include='*.py' --include='*.c' "$name" tests || {
-            echo "tests/README.md:1: no such test: $name"
-            failures=1
-        }
-    done < <(grep -oE 'test_[a-z0-9_]+' tests/README.md | sort -u)
+    /usr/bin/python3 - <<'PYTHON' || failures=1
+import os
+import re
+import sys
+
+# What is no file, and where the files of the others are.
+KNOWN = {"bench", "by hand", "chaos.short", "compiler", "guard"}
+FOLDERS = {"unit": "tests/unit/test_{}.c", "model": "tests/model/{}.pml",
+           "lint": "scripts/lint-{}.sh", "conf": "conf/{}.ini", "sh": "tests/integration/{}.sh"}
+
+
+def fault_of(entry):
+    """What is wrong with one entry: "FILE", "FILE: TEST, ...", "unit FILE, ...", "lint FILE"."""
+    kind, _, names = entry.partition(" ")
+    if entry in KNOWN:
+        return None
+    if kind in FOLDERS:
+        paths = [FOLDERS[kind].format(name) for name in names.split(", ")]
+        return next((f"no such file: {path}" for path in paths if not os.path.exists(path)), None)
+    name, _, tests = entry.partition(": ")
+    path = f"tests/integration/test_{name}.py"
+    if not os.path.exists(path):
+        return f"no such test: {entry}"
+    with open(path, encoding="utf-8") as source:
+        there = set(re.findall(r"^def (test_\w+)", source.read(), re.MULTILINE))
+    return next((f"no such test in {path}: {test}" for test in tests.split(", ")
+                 if test and test not in there), None)
+
+
+failures = 0
+rows = 0
+with open("tests/README.md", encoding="utf-8") as document:
+    for number, line in enumerate(document, 1):
+        rows = rows + 1 if line.startswith("| promise | test |") or rows else 0
+        if rows < 3 or not line.startswith("|"):
+            continue
+        said = re.sub(r" \([^()]*(?:\([^()]*\)[^()]*)*\)", "", line.rsplit(" | ", 1)[1])
+        for entry in said.strip().rstrip("|").strip().split("; "):
+            if (fault := fault_of(entry)) is not None:
+                print(f"tests/README.md:{number}: {fault}")
+                failures += 1
+sys.exit(1 if failures else 0)
+PYTHON
 fi
 # Style remarks are left out: lines follow this tree's width.
 [ "${#pages[@]}" -eq 0 ] || mandoc -Tlint -Wwarning "${pages[@]}" || failures=1

@@ -85,6 +85,13 @@ expect python tests/bad.py '#!/usr/bin/python3' <<<'#!/usr/bin/env python3'
 expect docs conf/bad.md 'leads nowhere: ../no.md' <<<'See [this](../no.md).'
 expect docs conf/bad.md 'no such heading: #nine' <<<$'# Ten\n\n[nine](#nine)'
 expect docs conf/bad.1 'WARNING: missing' <<<$'.TH\n.SH NAME'
+mkdir -p "$tree/tests/integration"
+echo 'def test_a (): pass' >"$tree/tests/integration/test_x.py"
+head=$'| promise | test |\n|---|---|'
+expect docs tests/README.md 'no such test in tests/integration/test_x.py: test_b' \
+    <<<"$head"$'\n| p | x: test_a, test_b |'
+expect docs tests/README.md 'no such file: tests/unit/test_y.c' <<<"$head"$'\n| p | unit y |'
+expect docs tests/README.md 'no such test: y' <<<"$head"$'\n| p | x (all of it); y |'
 mkdir -p "$tree/tests/bench/results"
 cp ARCHITECTURE.md "$tree/"
 cp tests/bench/*.py "$tree/tests/bench/"
