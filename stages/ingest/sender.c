@@ -64,6 +64,22 @@ find_watermark (mr_sender_t *self)
     }
 }
 
+/* What an earlier life was giving up when it died comes before any other loss: only of the last one
+ * does the journal say whether it is noted. */
+static void
+finish_losing (mr_sender_t *self)
+{
+    for (uint64_t seq = self->watermark + 1; seq <= self->top; seq++) {
+        mr_window_word_t word = mr_window_load (self->window, seq);
+        if (word.seq == seq && word.state == MR_WINDOW_CLAIMED && word.slot == OWN_SLOT) {
+            mr_log_error ("batch %llu is lost: an ingest that died was giving it up",
+                          (unsigned long long)seq); /* which it may not have said */
+            mr_sender_lose (self, seq);
+        }
+    }
+    mr_sender_advance (self);
+}
+
 mr_status_t
 mr_sender_new (const mr_sender_options_t *options, mr_sender_t **ret_sender, mr_error_t *err)
 {
@@ -93,6 +109,7 @@ mr_sender_new (const mr_sender_options_t *options, mr_sender_t **ret_sender, mr_
         return status;
     }
     find_watermark (self);
+    finish_losing (self);
     if (options->durability != MR_DURABILITY_FSYNC) { /* else the first sync tells */
         mr_sender_noted (self, mr_journal_info (options->journal).watermark);
     }

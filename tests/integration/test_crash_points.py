@@ -23,7 +23,7 @@ METRICS = "[sink metrics]\ntype = file\npath = metrics.jsonl\ninput = metrics\ni
 
 NOT_REACHED = {
     ("exporter", "pump.drop.counted"): "drop_oldest loses what it says: test_exporter_delivery",
-    **{("ingest", point): "durability = memory loses what it says: test_durability"
+    **{("ingest", point): "loses what it says: test_durability, test_delivery_harm"
        for point in ("ingest.lose.claimed", "journal.lose.written", "ingest.lose.done")},
     **{("exporter", f"window.{step}"): "linked with the window; only ingest makes windows"
        for step in ("install.named", "install.written", "watermark.noted")},

@@ -205,32 +205,43 @@ def test_a_window_that_somebody_removed_is_made_again(make, down_first):
     assert "window rebuilt from journal and spools" in chain.complaints()
 
 
-def test_a_damaged_frame_of_the_journal_is_counted_and_the_flow_goes_on(make):
-    chain = make()
+@pytest.mark.parametrize("point", [None, "ingest.lose.claimed", "journal.lose.written",
+                                   "ingest.lose.done"])
+def test_damaged_frames_of_the_journal_are_counted_once_and_the_flow_goes_on(make, tmp_path, point):
+    """Also when ingest dies while it gives the first of them up: the next life has the other."""
+    armed = tmp_path / "armed"
+    chain = make({"MILLRACE_CRASH_FILE": str(armed)})
     bus = chain.listen()
     pids = chain.pids()
     with chain.producer(size=50) as producer:  # a batch a request
         chain.more(producer)
         assert chain.kill("processor.0", signal.SIGSTOP)
-        held = chain.counters(bus, "ingest.0", lambda c: c["journal"]["in_flight_batches"] > 8)
+        held = chain.counters(bus, "ingest.0", lambda c: c["journal"]["in_flight_batches"] > 10)
         for name in ("launcher", "ingest.0", "processor.0"):
             assert chain.kill(name)
         wait_for(lambda: not any(is_alive(pids[name]) for name in (
             "launcher", "ingest.0", "processor.0")), "they are dead")
-        batch = held["journal"]["watermark"] + 5
-        damage(os.path.join(chain.data_dir, "ingest.0.journal"), b'"n":%d,' % (50 * batch))
-        chain.up()
+        batches = [held["journal"]["watermark"] + n for n in (5, 8)]
+        for batch in batches:
+            damage(os.path.join(chain.data_dir, "ingest.0.journal"), b'"n":%d,' % (50 * batch))
+        if point:
+            armed.write_text(point)
+        chain.up({"MILLRACE_CRASH_FILE": str(armed)})
         counters = chain.counters(bus, "ingest.0", lambda c: "replay" in c["operations"])
-        assert counters["operations"]["replay"]["error_types"] == {"journal_damaged": 1}
+        errors = counters["operations"]["replay"]["error_types"]
+        assert errors == {"journal_damaged": 1 if point else 2}  # of this life
         chain.more(producer, 1000)
         producer.finish()
-        wait_for(lambda: lines_in(outputs(chain.out)) >= producer.made - 50, chain.complaints)
+        wait_for(lambda: lines_in(outputs(chain.out)) >= producer.made - 100, chain.complaints)
+    assert not armed.exists()
     chain.millrace("down")
-    assert " + lost 50 + in flight 0: balanced" in chain.millrace("audit").stdout
     came = tally([producer], outputs(chain.out))
-    assert came.lost() == [(0, n) for n in range(50 * batch - 49, 50 * batch + 1)]
+    assert came.lost() == [(0, n) for batch in batches
+                           for n in range(50 * batch - 49, 50 * batch + 1)]
     assert not came.doubled()
-    assert f"batch {batch} is lost" in chain.complaints()
+    assert " + lost 100 + in flight 0: balanced" in chain.millrace("audit", code=None).stdout
+    for batch in batches:
+        assert f"batch {batch} is lost" in chain.complaints()
 
 
 def test_the_number_of_a_damaged_last_frame_goes_to_no_other_batch(tmp_path):

@@ -42,7 +42,8 @@ def test_memory_keeps_everything_while_ingest_lives(chain):
     assert (whole["received"], whole["lost"], whole["balanced"]) == (producer.made, 0, True)
 
 
-@pytest.mark.parametrize("point", [None, "ingest.lose.claimed", "journal.lose.written"])
+@pytest.mark.parametrize("point", [None, "ingest.lose.claimed", "journal.lose.written",
+                                   "ingest.lose.done"])
 def test_what_memory_loses_with_ingest_is_counted_and_said(chain, point):
     """Ingest dies, and with it the processor that held copies. What is lost is lost once, whenever
     the next ingest dies while it says so."""
