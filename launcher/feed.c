@@ -32,6 +32,7 @@ typedef struct feed {
     bool connected;
     bool ended;       /* nothing more to read */
     bool stopping;    /* told to stop */
+    bool overtaken;   /* said, that somebody else uses the name */
     const char *line; /* read, and not yet taken by the sender */
     size_t line_bytes;
     uint64_t paced; /* records let through since pace_ns */
@@ -95,6 +96,18 @@ go_on_under_another_name (feed_t *self)
     mr_sender_rename (self->sender);
 }
 
+static void
+tell_overtaken (feed_t *self)
+{
+    if (!self->overtaken) {
+        self->overtaken = true;
+        fprintf (stderr,
+                 "another send numbers records under the name %s, or did a moment ago: what it has "
+                 "sent is not sent again, which is right if it is of the same file\n",
+                 self->name.text);
+    }
+}
+
 static mr_status_t
 take_answer (void *arg, const mr_frame_t *frames, size_t count, mr_error_t *err)
 {
@@ -133,6 +146,9 @@ take_answer (void *arg, const mr_frame_t *frames, size_t count, mr_error_t *err)
         break;
     case MR_SENDER_FORGOTTEN:
         go_on_under_another_name (self);
+        break;
+    case MR_SENDER_OVERTAKEN:
+        tell_overtaken (self);
         break;
     }
     return MR_OK;

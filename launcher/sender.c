@@ -182,11 +182,10 @@ drop_first (mr_sender_t *self, uint64_t count)
 }
 
 static void
-acknowledge (mr_sender_t *self, uint64_t last)
+acknowledge (mr_sender_t *self, uint64_t count)
 {
-    if (last > self->last) {
-        uint64_t count = last - self->last;
-        self->last = last;
+    if (count > 0) {
+        self->last += count;
         self->acknowledged += count;
         self->pause_ms = PAUSE_MIN_MS;
         drop_first (self, count);
@@ -202,7 +201,7 @@ again_after (mr_sender_t *self, int64_t pause_ms, int64_t now_ns)
     }
 }
 
-/* Records that are kept, so the most that an answer may acknowledge. */
+/* Records that are kept, so the most that an answer can acknowledge. */
 static uint64_t
 kept (mr_sender_t *self)
 {
@@ -212,6 +211,16 @@ kept (mr_sender_t *self)
         count += chunk->count - chunk->skip;
     }
     return count;
+}
+
+/* Everything up to this number is in the journal. */
+static mr_sender_event_t
+take (mr_sender_t *self, uint64_t last)
+{
+    uint64_t count = last > self->last ? last - self->last : 0;
+    uint64_t most = kept (self);
+    acknowledge (self, count < most ? count : most);
+    return count > most ? MR_SENDER_OVERTAKEN : MR_SENDER_TAKEN;
 }
 
 static mr_sender_event_t
@@ -244,10 +253,7 @@ mr_sender_answer (mr_sender_t *self, const mr_answer_t *answer, uint64_t number,
     self->outstanding -= self->outstanding > 0;
     switch (answer->type) {
     case MR_ANSWER_OK:
-        if (answer->last - self->last <= kept (self)) {
-            acknowledge (self, answer->last);
-        }
-        return MR_SENDER_TAKEN;
+        return take (self, answer->last);
     case MR_ANSWER_BUSY:
         again_after (self, self->pause_ms, now_ns);
         self->pause_ms = 2 * self->pause_ms < PAUSE_MAX_MS ? 2 * self->pause_ms : PAUSE_MAX_MS;
@@ -256,11 +262,8 @@ mr_sender_answer (mr_sender_t *self, const mr_answer_t *answer, uint64_t number,
         if (answer->last < self->last) {
             return MR_SENDER_FORGOTTEN;
         }
-        if (answer->last - self->last <= kept (self)) {
-            acknowledge (self, answer->last);
-        }
         again_after (self, 0, now_ns);
-        return MR_SENDER_TAKEN;
+        return take (self, answer->last);
     case MR_ANSWER_ERROR:
         return refuse (self, number, now_ns);
     }

@@ -37,6 +37,8 @@ typedef enum mr_sender_event {
     MR_SENDER_REFUSED,   /* one record was left out for good; the answer says why */
     MR_SENDER_FORGOTTEN, /* the numbers are lost on the other side: take a new name and call
                             mr_sender_rename */
+    MR_SENDER_OVERTAKEN, /* more is taken under this name than was ever added here: somebody else
+                            numbers records under it; what was added counts as acknowledged */
 } mr_sender_event_t;
 
 /* last: the number that the other side has for this name. NULL: out of memory. */

@@ -142,6 +142,11 @@ take_answer (mr_load_t *self, const mr_frame_t *frames, size_t count, int64_t no
                   answer.last, mr_sender_acknowledged (self->sender));
         fail (self, text);
         break;
+    case MR_SENDER_OVERTAKEN:
+        snprintf (text, sizeof text, "ingest acknowledged record %" PRIu64 ", which was not sent",
+                  answer.last);
+        fail (self, text);
+        break;
     }
     self->acknowledged = mr_sender_acknowledged (self->sender);
 }

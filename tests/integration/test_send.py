@@ -114,6 +114,20 @@ def test_a_killed_sender_goes_on_where_it_was(chain):
     wait_exported(chain, range(20000))
 
 
+def test_two_that_send_one_file_at_once_send_each_line_once(chain):
+    """The slower one is overtaken by far more than it has in hand."""
+    path = write_lines(chain, range(20000))
+    slow = chain.start("send", path, "--rate", "2000")
+    wait_for(lambda: audit(chain)["received"] > 0, "the slow one sends")
+    slow.send_signal(signal.SIGSTOP)
+    assert "refused 0" in chain.millrace("send", path).stdout
+    slow.send_signal(signal.SIGCONT)
+    said = slow.communicate(timeout=60)[0]
+    assert slow.returncode == 0 and "acknowledged 20,000" in said, said
+    assert said.count("another send numbers records under the name file-") == 1, said
+    wait_exported(chain, range(20000))
+
+
 def test_follow_sees_growth_rename_and_truncation(chain):
     path = write_lines(chain, range(10))
     sender = chain.start("send", path, "--follow")
