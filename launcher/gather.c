@@ -253,7 +253,7 @@ mr_gather (const mr_config_t *config, const mr_plan_t *plan)
     json_t *whole = json_pack ("{s:s,s:n,s:n,s:n,s:n}", "pipeline", plan->name, "config",
                                "in_flight", "held_by", "records_per_second");
     scan_t scan = {.plan = *plan, .rows = rows};
-    mr_scalefile_read (&scan.plan);
+    (void)mr_scalefile_read (&scan.plan);
     (void)!mr_worker_each (plan->run_dir, add_lock, &scan, NULL);
     json_object_set_new (whole, "launcher", json_boolean (ask_launcher (plan, whole, rows)));
     json_object_set_new (whole, "monitor", json_boolean (ask_monitor (config, whole, rows)));

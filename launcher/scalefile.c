@@ -34,7 +34,15 @@ mr_scalefile_write (const mr_plan_t *plan)
     json_decref (object);
 }
 
-void
+bool
+mr_scalefile_there (const mr_plan_t *plan)
+{
+    char path[PATH_BYTES];
+    file_path (plan, "", path);
+    return access (path, F_OK) == 0 || errno != ENOENT;
+}
+
+bool
 mr_scalefile_read (mr_plan_t *plan)
 {
     char path[PATH_BYTES];
@@ -51,7 +59,9 @@ mr_scalefile_read (mr_plan_t *plan)
             plan->stages[i].workers = (int)workers;
         }
     }
+    bool found = object != NULL;
     json_decref (object);
+    return found;
 }
 
 void

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/runtime/sockets.h"
 
 #include <czmq.h>
 
@@ -18,6 +19,7 @@ struct mr_server {
     zsock_t *socket;
     mr_loop_t *loop;
     char path[PATH_MAX + 16]; /* of the socket; "" until it is bound */
+    mr_socket_file_t file;
     int watch;
     mr_server_fn *fn;
     void *arg;
@@ -148,10 +150,17 @@ mr_server_new (const char *run_dir, mr_loop_t *loop, mr_server_t **ret_server, m
         return MR_SYSTEM;
     }
     snprintf (self->path, sizeof self->path, "%s/launcher.ipc", run_dir);
+    mr_socket_file_note (&self->file, self->path);
     self->watch = mr_loop_add (loop, mr_loop_socket (zsock_resolve (self->socket)), ZMQ_POLLIN,
                                on_input, self);
     *ret_server = self;
     return MR_OK;
+}
+
+mr_status_t
+mr_server_hold (mr_server_t *self, mr_error_t *err)
+{
+    return mr_socket_hold (&self->file, zsock_resolve (self->socket), self->path, err);
 }
 
 void
@@ -176,7 +185,7 @@ mr_server_destroy (mr_server_t **self_p)
     }
     zsock_destroy (&self->socket);
     if (self->path[0] != '\0') {
-        unlink (self->path); /* libzmq leaves it; we still hold the launcher's lock */
+        mr_socket_file_remove (&self->file, self->path); /* libzmq leaves it; the lock is ours */
     }
     json_decref (self->notes);
     free (self);

@@ -21,6 +21,10 @@ typedef void mr_server_fn (void *arg, int id, const json_t *request);
 /* Bind. MR_SYSTEM: cannot (err: why). */
 MR_CHECK mr_status_t mr_server_new (const char *run_dir, mr_loop_t *loop, mr_server_t **ret_server,
                                     mr_error_t *err);
+
+/* Bind again when the socket's file is gone; requests that are open stay so. The caller holds the
+ * launcher's lock. MR_OK; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_server_hold (mr_server_t *self, mr_error_t *err);
 void mr_server_on_request (mr_server_t *self, mr_server_fn *fn, void *arg);
 
 /* Closes the socket; answers that are under way are sent first (up to a second). */

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/runtime/bus.h"
+#include "common/runtime/presence.h"
 #include "common/wire/jsonwriter.h"
 #include "launcher/args.h"
 #include "launcher/jobs.h"
@@ -35,8 +36,11 @@ typedef struct supervisor {
     int signal_fd;
     int64_t scanned_ns;
     bool done;
+    bool replaced; /* another launcher has our place */
     int exit_code;
+    mr_presence_t presence;
     int scale[MR_PLAN_MAX_STAGES]; /* workers, as the scale file has them */
+    bool scaled;                   /* there is such a file */
 } supervisor_t;
 
 /* ---- telling ---- */
@@ -288,7 +292,7 @@ begin (supervisor_t *self)
     self->requests.adopted = adopted > 0;
     self->requests.ending = self->args.adopt_only;
     if (adopted > 0) {
-        mr_scalefile_read (&self->plan);
+        self->scaled = mr_scalefile_read (&self->plan);
     } else { /* of a chain that was killed whole: the next launcher must not take it for ours */
         mr_scalefile_remove (&self->plan);
     }
@@ -319,8 +323,34 @@ remember_scale (supervisor_t *self)
         self->scale[i] = self->plan.stages[i].workers;
     }
     if (changed) {
+        self->scaled = true;
         mr_scalefile_write (&self->plan);
     }
+}
+
+/* See that our files are in their places, once a second. False: they are not, and cannot be. */
+static bool
+hold (supervisor_t *self, int64_t now_ns)
+{
+    mr_error_t err = {.text = ""};
+    mr_status_t status = mr_worker_hold (self->worker, &err);
+    if (status == MR_OK) {
+        status = mr_server_hold (self->server, &err);
+    }
+    if (status == MR_OK && self->scaled && !mr_scalefile_there (&self->plan)) {
+        mr_scalefile_write (&self->plan);
+    }
+    if (mr_presence_look (&self->presence, status, &err, MR_PRESENCE_LAUNCHER_MS, now_ns) &&
+        self->exit_code == MR_EXIT_OK) {
+        self->exit_code = MR_EXIT_TEMPORARY;
+        if (status == MR_AGAIN) {
+            self->replaced = true; /* another launcher has the place, and the workers */
+        } else {
+            on_note (self, NULL, "lost", "the run directory is lost: the chain goes down");
+            go_down (self, false);
+        }
+    }
+    return status == MR_OK;
 }
 
 /* How long nothing can become due unless something wakes the loop. */
@@ -336,16 +366,24 @@ tick_ms (const supervisor_t *self)
 }
 
 static void
+look_at_workers (supervisor_t *self, int64_t now_ns)
+{
+    (void)mr_roster_scan (&self->roster);
+    for (int i = 0; i < self->roster.count; i++) {
+        mr_unit_watch_progress (self->roster.units[i], now_ns);
+    }
+}
+
+static void
 run (supervisor_t *self)
 {
     self->scanned_ns = mr_clock_mono_ns ();
-    while (!self->done) {
+    while (!self->done && !self->replaced) {
         int64_t now_ns = mr_clock_mono_ns ();
         if (now_ns - self->scanned_ns >= SCAN_MS * MR_NS_PER_MS) {
             self->scanned_ns = now_ns;
-            (void)mr_roster_scan (&self->roster);
-            for (int i = 0; i < self->roster.count; i++) {
-                mr_unit_watch_progress (self->roster.units[i], now_ns);
+            if (hold (self, now_ns)) {
+                look_at_workers (self, now_ns);
             }
         }
         for (int i = 0; i < self->roster.count; i++) {

@@ -163,6 +163,12 @@ mr_watch (mr_cli_t *cli, const mr_config_t *config, const mr_plan_t *plan, mr_ch
             printf ("the chain is down\n"); /* somebody else said `millrace down` */
             return print_audit (cli, config);
         }
+        if (signal == 0 && exit_code > 0) {
+            return mr_cli_fail (cli, exit_code,
+                                "the launcher has ended by itself; %s/launcher.log "
+                                "says why",
+                                plan->log_dir);
+        }
         return mr_cli_fail (cli, MR_EXIT_FAILED,
                             "the launcher died; workers live on: `millrace up` adopts them");
     }

@@ -28,6 +28,8 @@ struct mr_hub {
     int out_id;
     char in_path[PATH_MAX];
     char out_path[PATH_MAX];
+    mr_socket_file_t in_file;
+    mr_socket_file_t out_file;
     mr_hub_event_fn *fn;
     void *arg;
 };
@@ -185,7 +187,11 @@ open_sockets (mr_hub_t *self, void *zmq, mr_error_t *err)
         status = bind_socket (self->in, self->in_path, err);
     }
     if (status == MR_OK) {
+        mr_socket_file_note (&self->in_file, self->in_path);
         status = bind_socket (self->out, self->out_path, err);
+    }
+    if (status == MR_OK) {
+        mr_socket_file_note (&self->out_file, self->out_path);
     }
     return status;
 }
@@ -217,6 +223,14 @@ mr_hub_new (void *zmq, mr_loop_t *loop, const char *run_dir, mr_hub_t **ret_hub,
     return MR_OK;
 }
 
+mr_status_t
+mr_hub_hold (mr_hub_t *self, mr_error_t *err)
+{
+    mr_status_t status = mr_socket_hold (&self->in_file, self->in, self->in_path, err);
+    return status == MR_OK ? mr_socket_hold (&self->out_file, self->out, self->out_path, err)
+                           : status;
+}
+
 void
 mr_hub_on_event (mr_hub_t *self, mr_hub_event_fn *fn, void *arg)
 {
@@ -239,11 +253,11 @@ mr_hub_destroy (mr_hub_t **self_p)
     }
     if (self->in != NULL) {
         zmq_close (self->in);
-        unlink (self->in_path);
+        mr_socket_file_remove (&self->in_file, self->in_path);
     }
     if (self->out != NULL) {
         zmq_close (self->out);
-        unlink (self->out_path);
+        mr_socket_file_remove (&self->out_file, self->out_path);
     }
     free (self);
     *self_p = NULL;

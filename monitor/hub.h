@@ -30,6 +30,9 @@ typedef bool mr_hub_event_fn (void *arg, const mr_hub_event_t *event);
  * MR_CONFIG: the path is too long; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_hub_new (void *zmq, mr_loop_t *loop, const char *run_dir,
                                  mr_hub_t **ret_hub, mr_error_t *err);
+
+/* Bind again what has lost its file. The caller holds the monitor's lock. MR_OK; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_hub_hold (mr_hub_t *self, mr_error_t *err);
 void mr_hub_on_event (mr_hub_t *self, mr_hub_event_fn *fn, void *arg);
 void mr_hub_destroy (mr_hub_t **self_p);
 

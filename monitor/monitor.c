@@ -5,6 +5,7 @@
 #include "common/runtime/config.h"
 #include "common/runtime/loop.h"
 #include "common/runtime/pipeline_dirs.h"
+#include "common/runtime/presence.h"
 #include "common/runtime/process.h"
 #include "common/runtime/program_args.h"
 #include "common/runtime/worker.h"
@@ -42,6 +43,8 @@ typedef struct monitor {
     mr_pages_t pages;
     char snapshot_path[PATH_MAX];
     int signal_fd;
+    mr_presence_t presence;
+    int exit_code;
     int64_t malformed_logged_ns;
     uint64_t malformed_unsaid;
     bool snapshot_failed; /* said once */
@@ -141,10 +144,29 @@ scan_workers (void *arg)
     free (found.workers);
 }
 
+/* See that our files are in their places; end when nobody can find us any more. */
+static void
+hold (monitor_t *self, int64_t mono_ns)
+{
+    mr_error_t err = {.text = ""};
+    int64_t patience_ms =
+        MR_PRESENCE_WORKER_MS +
+        mr_config_number (mr_config_section (self->config, "pipeline"), "stop_timeout");
+    mr_status_t status = mr_worker_hold (self->worker, &err);
+    if (status == MR_OK) {
+        status = mr_hub_hold (self->hub, &err);
+    }
+    if (mr_presence_look (&self->presence, status, &err, patience_ms, mono_ns)) {
+        self->exit_code = MR_EXIT_TEMPORARY;
+        mr_loop_stop (self->loop);
+    }
+}
+
 static void
 on_tick (void *arg, int64_t mono_ns)
 {
     monitor_t *self = arg;
+    hold (self, mono_ns);
     scan_workers (self);
     mr_registry_tick (self->registry, mono_ns);
 }
@@ -385,7 +407,7 @@ run (monitor_t *self)
     }
     log_figures (self);
     save_snapshot (self);
-    return MR_EXIT_OK;
+    return self->exit_code;
 }
 
 static void

@@ -115,6 +115,14 @@ mr_dirs_make (const char *path, mode_t mode, mr_error_t *err)
     return fail (err, "write in", part);
 }
 
+mr_status_t
+mr_dirs_make_last (const char *path, mode_t mode, mr_error_t *err)
+{
+    return make_one (path, mode) >= 0
+               ? MR_OK
+               : mr_error_errno (err, "cannot make the directory %.200s", path);
+}
+
 /* No fault of the directory: there may be room when it is needed. */
 static bool
 is_full (int error)

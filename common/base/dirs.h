@@ -13,10 +13,14 @@
  * MR_OK; MR_CONFIG: it cannot be made, is not a directory or cannot be written (err names it). */
 MR_CHECK mr_status_t mr_dirs_make (const char *path, mode_t mode, mr_error_t *err);
 
-/* The same, tried out by making a file there and taking it away again: what permissions say is not
- * the truth everywhere (/proc, or root on a file system that is mounted read-only). A disk that is
- * only full passes.
- *   leave_nothing  take away the directories, too, that had to be made */
+/* Make path where it is missing, but none of its parents: what somebody took away on purpose does
+ * not come back. MR_OK; MR_SYSTEM (err: why not; its number). */
+MR_CHECK mr_status_t mr_dirs_make_last (const char *path, mode_t mode, mr_error_t *err);
+
+/* What mr_dirs_make does, tried out by making a file there and taking it away again: what
+ * permissions say is not the truth everywhere (/proc, or root on a file system that is mounted
+ * read-only). A disk that is only full passes. leave_nothing  take away the directories, too, that
+ * had to be made */
 MR_CHECK mr_status_t mr_dirs_probe (const char *path, mode_t mode, bool leave_nothing,
                                     mr_error_t *err);
 

@@ -25,6 +25,7 @@ struct mr_inbox {
     bool withdrawn;
     int64_t last_activity_ns; /* a connection came or went, or a frame was received */
     char path[PATH_MAX];
+    mr_socket_file_t file;
     void (*readable) (void *arg);
     void *arg;
 };
@@ -69,6 +70,7 @@ bind_socket (mr_inbox_t *self, void *zmq, int hwm, mr_error_t *err)
         mr_error_set (err, "cannot bind %s: %s", endpoint, zmq_strerror (errno));
         return MR_SYSTEM;
     }
+    mr_socket_file_note (&self->file, self->path);
     return MR_OK;
 }
 
@@ -169,9 +171,15 @@ mr_inbox_enable (mr_inbox_t *self, bool enabled)
 void
 mr_inbox_withdraw (mr_inbox_t *self)
 {
-    unlink (self->path);
+    mr_socket_file_remove (&self->file, self->path);
     self->withdrawn = true;
     self->last_activity_ns = mr_clock_mono_ns ();
+}
+
+mr_status_t
+mr_inbox_hold (mr_inbox_t *self, mr_error_t *err)
+{
+    return self->withdrawn ? MR_OK : mr_socket_hold (&self->file, self->socket, self->path, err);
 }
 
 bool

@@ -37,6 +37,10 @@ void mr_inbox_enable (mr_inbox_t *self, bool enabled);
 /* Take the socket's file away: upstreams see it, say farewell and close. */
 void mr_inbox_withdraw (mr_inbox_t *self);
 
+/* If the socket's file is gone and was not withdrawn, bind it there once more: upstreams that are
+ * connected stay so, others find it. The caller holds the worker's lock. MR_OK; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_inbox_hold (mr_inbox_t *self, mr_error_t *err);
+
 /* After withdrawing: nobody is connected, nothing is waiting, and so it has been for 50 ms (a
  * connection that was under way when the file went is counted by then). */
 bool mr_inbox_quiet (mr_inbox_t *self, int64_t mono_ns);

@@ -14,10 +14,16 @@
 #include <unistd.h>
 #include <zmq.h>
 
+enum { CHECK_MS = 1000 };
+
 struct mr_rundir {
     mr_loop_t *loop;
     int loop_id;
+    int timer_id;
     int fd;
+    int watch;    /* of the directory; -1: it is gone */
+    dev_t device; /* which directory it is */
+    ino_t inode;
     char path[PATH_MAX];
     char stage[MR_WORKER_NAME_BYTES];
     uint64_t seen[MR_SLOTS_MAX]; /* file_key of the socket last seen; 0: none */
@@ -94,6 +100,10 @@ take_event (mr_rundir_t *self, const struct inotify_event *event)
         mr_rundir_scan (self);
         return;
     }
+    if ((event->mask & IN_IGNORED) != 0 && event->wd == self->watch) {
+        self->watch = -1; /* its inode is free for another directory, even at the same path */
+        return;
+    }
     int slot = event->len > 0 ? slot_of (self, event->name) : -1;
     if (slot >= 0) {
         look (self, slot);
@@ -114,6 +124,38 @@ on_readable (void *arg, short revents)
     }
 }
 
+static bool
+watch (mr_rundir_t *self)
+{
+    struct stat st;
+    bool known = stat (self->path, &st) == 0;
+    self->watch = inotify_add_watch (
+        self->fd, self->path, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR);
+    self->device = known ? st.st_dev : 0;
+    self->inode = known ? st.st_ino : 0;
+    return self->watch >= 0;
+}
+
+static void
+check (void *arg, int64_t mono_ns)
+{
+    (void)mono_ns;
+    mr_rundir_t *self = arg;
+    struct stat st;
+    bool there = stat (self->path, &st) == 0;
+    if (there && self->watch >= 0 && st.st_ino == self->inode && st.st_dev == self->device) {
+        return;
+    }
+    if (self->watch >= 0) {
+        (void)!inotify_rm_watch (self->fd, self->watch);
+        self->watch = -1;
+    }
+    if (there) {
+        (void)!watch (self);
+    }
+    mr_rundir_scan (self);
+}
+
 mr_status_t
 mr_rundir_new (const char *run_dir, const char *stage, mr_loop_t *loop, mr_rundir_t **ret_rundir,
                mr_error_t *err)
@@ -126,9 +168,7 @@ mr_rundir_new (const char *run_dir, const char *stage, mr_loop_t *loop, mr_rundi
     snprintf (self->path, sizeof self->path, "%s", run_dir);
     snprintf (self->stage, sizeof self->stage, "%s", stage);
     self->fd = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
-    if (self->fd < 0 ||
-        inotify_add_watch (self->fd, run_dir,
-                           IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR) < 0) {
+    if (self->fd < 0 || !watch (self)) {
         mr_status_t status = mr_error_errno (err, "cannot watch the run directory %s", run_dir);
         if (errno == ENOSPC) {
             mr_error_set (err,
@@ -139,6 +179,11 @@ mr_rundir_new (const char *run_dir, const char *stage, mr_loop_t *loop, mr_rundi
         return status;
     }
     self->loop_id = mr_loop_add (loop, mr_loop_fd (self->fd), ZMQ_POLLIN, on_readable, self);
+    self->timer_id = mr_loop_timer (loop, CHECK_MS, check, self);
+    if (self->loop_id == 0 || self->timer_id == 0) {
+        mr_rundir_destroy (&self);
+        return mr_error_errno (err, "run directory");
+    }
     *ret_rundir = self;
     return MR_OK;
 }
@@ -158,6 +203,9 @@ mr_rundir_destroy (mr_rundir_t **self_p)
     if (self != NULL) {
         if (self->loop_id != 0) {
             mr_loop_remove (self->loop, self->loop_id);
+        }
+        if (self->timer_id != 0) {
+            mr_loop_timer_remove (self->loop, self->timer_id);
         }
         if (self->fd >= 0) {
             close (self->fd);

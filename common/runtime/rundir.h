@@ -1,5 +1,7 @@
 /* rundir: watch the run directory for the sockets of one stage's workers, RUN/<stage>.<slot>.ipc.
- * inotify, with a whole rescan when its queue overflows. Not thread safe. */
+ * inotify, with a whole rescan when its queue overflows. Where the directory itself goes away or is
+ * replaced, which is looked at once a second, its sockets have vanished, and those in the one that
+ * has its path by now appear. Not thread safe. */
 #ifndef MR_COMMON_RUNTIME_RUNDIR_H
 #define MR_COMMON_RUNTIME_RUNDIR_H
 

@@ -1,8 +1,14 @@
 #include "common/runtime/sockets.h"
 
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zmq.h>
 
 void *
@@ -47,6 +53,52 @@ mr_socket_unwatch (void *socket, void **watch_p)
     if (*watch_p != NULL) {
         zmq_close (*watch_p);
         *watch_p = NULL;
+    }
+}
+
+void
+mr_socket_file_note (mr_socket_file_t *self, const char *path)
+{
+    struct stat named = {0};
+    bool there = stat (path, &named) == 0;
+    self->device = there ? named.st_dev : 0;
+    self->inode = there ? named.st_ino : 0;
+}
+
+/* While the socket is bound the kernel keeps its inode, and gives the number to nobody else. */
+bool
+mr_socket_file_gone (const mr_socket_file_t *self, const char *path)
+{
+    struct stat named;
+    if (stat (path, &named) != 0) {
+        return errno == ENOENT || errno == ENOTDIR;
+    }
+    return named.st_ino != self->inode || named.st_dev != self->device;
+}
+
+mr_status_t
+mr_socket_hold (mr_socket_file_t *self, void *socket, const char *path, mr_error_t *err)
+{
+    char endpoint[PATH_MAX + 8];
+    if (!mr_socket_file_gone (self, path)) {
+        return MR_OK;
+    }
+    /* Not unbound first: that would close what is connected. */
+    snprintf (endpoint, sizeof endpoint, "ipc://%s", path);
+    if (zmq_bind (socket, endpoint) != 0) {
+        mr_error_set (err, "cannot bind %s: %s", endpoint, zmq_strerror (errno));
+        return MR_SYSTEM;
+    }
+    mr_socket_file_note (self, path);
+    mr_log_warn ("%s was gone, and is made again", path);
+    return MR_OK;
+}
+
+void
+mr_socket_file_remove (const mr_socket_file_t *self, const char *path)
+{
+    if (!mr_socket_file_gone (self, path)) {
+        unlink (path);
     }
 }
 

@@ -25,55 +25,6 @@ enum {
     HINT_LINGER_MS = 500, /* done messages and notices only save time */
 };
 
-/* ---- where this stage stands in the chain ---- */
-
-typedef struct chain_walk {
-    mr_stage_t *stage;
-    char previous[MR_WORKER_NAME_BYTES];
-    bool found;
-    bool late_ingest; /* it is not the first, which the rules of the configuration have told */
-} chain_walk_t;
-
-static void
-walk_chain (const char *word, void *arg)
-{
-    chain_walk_t *walk = arg;
-    mr_stage_t *self = walk->stage;
-    if (self->first_stage[0] == '\0') {
-        snprintf (self->first_stage, sizeof self->first_stage, "%s", word);
-    }
-    if (strcmp (walk->previous, self->ops->name) == 0) {
-        snprintf (self->next_stage, sizeof self->next_stage, "%s", word);
-    }
-    walk->found = walk->found || strcmp (word, self->ops->name) == 0;
-    walk->late_ingest =
-        walk->late_ingest || (walk->previous[0] != '\0' && strcmp (word, "ingest") == 0);
-    snprintf (walk->previous, sizeof walk->previous, "%s", word);
-}
-
-/* What does not fit becomes a fault of the configuration. To be in the chain at all is asked only
- * of a stage that is to run. */
-static void
-find_place (mr_stage_t *self, bool to_run)
-{
-    chain_walk_t walk = {.stage = self};
-    const mr_config_section_t *pipeline = mr_config_section (self->config, "pipeline");
-    const char *chain = mr_config_text (pipeline, "chain");
-    mr_config_words (chain, walk_chain, &walk);
-    self->is_source = strcmp (self->first_stage, self->ops->name) == 0;
-    if (walk.late_ingest || !mr_config_sound (pipeline, "chain")) {
-        return;
-    }
-    if (!walk.found && to_run) {
-        mr_config_reject_key (self->config, pipeline, "chain",
-                              "\"%s\" has no stage %s; add it where it belongs", chain,
-                              self->ops->name);
-    } else if (walk.found && self->is_source != (self->ops->handle == NULL)) {
-        mr_config_reject_key (self->config, pipeline, "chain", "%s %s be the first stage",
-                              self->ops->name, self->is_source ? "cannot" : "must");
-    }
-}
-
 /* ---- start ---- */
 
 static const char *
@@ -289,6 +240,10 @@ begin_stop (mr_stage_t *self)
         mr_log_info ("draining, and no longer waiting for what another life can do");
         return;
     }
+    if (self->stopping && self->unasked) {
+        self->unasked = false; /* the first time that somebody asks */
+        return;
+    }
     if (self->stopping) {
         mr_log_warn ("stopped at once, without draining");
         _exit (MR_EXIT_FAILED);
@@ -337,9 +292,24 @@ on_signal (void *arg, short revents)
 }
 
 static void
+end_unseen (mr_stage_t *self)
+{
+    self->exit_code = MR_EXIT_TEMPORARY;
+    if (!self->stopping) {
+        begin_stop (self);
+        self->unasked = true;
+    } else if (self->leaving) {
+        begin_stop (self);
+    }
+}
+
+static void
 on_tick (void *arg, int64_t mono_ns)
 {
     mr_stage_t *self = arg;
+    if (mr_stage_hold (self, mono_ns)) {
+        end_unseen (self);
+    }
     if (self->ops->tick != NULL) {
         self->ops->tick (self->state, mono_ns);
     }
@@ -416,7 +386,7 @@ run (mr_stage_t *self, const mr_program_args_t *args, mr_error_t *err)
         mr_log_error ("polling failed: %s", zmq_strerror (errno));
         return MR_EXIT_FAILED;
     }
-    return MR_EXIT_OK;
+    return self->exit_code;
 }
 
 static void
@@ -435,7 +405,7 @@ configure (mr_stage_t *self, const mr_program_args_t *args)
     mr_error_t err = {.text = ""};
     mr_status_t status = mr_config_open (args->config_path, ops->schema, &self->config, &err);
     if (status == MR_OK) {
-        find_place (self, !args->check);
+        mr_stage_find_place (self, !args->check);
         status = ops->check != NULL ? ops->check (self->config, args->check, &err) : MR_OK;
     }
     if (status == MR_OK && args->check) {

@@ -1,11 +1,13 @@
 /* stage_private: the skeleton's state, shared by its parts: stage_main.c (start, signals, end),
- * stage_flow.c (batches through), stage.c (what stages may ask). Included by nobody else. */
+ * stage_flow.c (batches through), stage_place.c (the chain), stage_hold.c (its files in the run
+ * directory), stage.c (what stages may ask). Included by nobody else. */
 #ifndef MR_COMMON_RUNTIME_STAGE_PRIVATE_H
 #define MR_COMMON_RUNTIME_STAGE_PRIVATE_H
 
 #include "common/runtime/bus.h"
 #include "common/runtime/inbox.h"
 #include "common/runtime/peers.h"
+#include "common/runtime/presence.h"
 #include "common/runtime/stage.h"
 #include "common/runtime/worker.h"
 
@@ -46,7 +48,9 @@ struct mr_stage {
     int64_t blocked_ns;
 
     int signal_fd;
+    mr_presence_t presence;
     bool stopping;
+    bool unasked; /* it began to stop by itself, and nobody has told it to yet */
     bool leaving; /* for good: nothing may be left for another life */
     bool withdrawn;
     bool quiet; /* the stage knows that nothing will come any more */
@@ -64,6 +68,14 @@ void mr_stage_on_lost (void *arg, int slot);
 /* Tell the ingest worker whose record our predecessor died of, or with. */
 void mr_stage_report_death (mr_stage_t *self);
 extern const mr_stage_callbacks_t mr_stage_flow_callbacks;
+
+/* stage_place.c: where this stage stands in the chain. What does not fit becomes a fault of the
+ * configuration; to be in the chain at all is asked only of a stage that is to run. */
+void mr_stage_find_place (mr_stage_t *self, bool to_run);
+
+/* stage_hold.c: see that the worker's files are in their places, once a second. Returns whether it
+ * must end, because nobody can find it any more. */
+bool mr_stage_hold (mr_stage_t *self, int64_t mono_ns);
 
 /* Time spent waiting for room downstream so far, the present wait included. */
 int64_t mr_stage_blocked_ns (const mr_stage_t *self, int64_t mono_ns);

@@ -1,7 +1,9 @@
 #include "common/runtime/worker.h"
 
 #include "common/base/clock.h"
-#include "common/base/slots.h"
+#include "common/base/dirs.h"
+#include "common/base/log.h"
+#include "common/runtime/worker_line.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +17,6 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { LINE_BYTES = 256, CLAIM_TRIES = 100 };
@@ -32,18 +33,6 @@ struct mr_worker {
     bool has_predecessor;
     mr_worker_traces_t predecessor;
 };
-
-static const char *const state_names[] = {
-    [MR_WORKER_STARTING] = "starting",
-    [MR_WORKER_RUNNING] = "running",
-    [MR_WORKER_DRAINING] = "draining",
-};
-
-const char *
-mr_worker_state_name (mr_worker_state_t state)
-{
-    return state_names[state];
-}
 
 static void
 lock_path (const char *run_dir, const char *name, char path[PATH_MAX])
@@ -111,69 +100,10 @@ write_line (mr_worker_t *self)
     mr_clock_format (self->started_ns, started);
     int length =
         snprintf (line, sizeof line, "pid=%d incarnation=%016" PRIx64 " state=%s started=%s",
-                  (int)getpid (), self->incarnation, state_names[self->state], started);
+                  (int)getpid (), self->incarnation, mr_worker_state_name (self->state), started);
     memset (line + length, ' ', sizeof line - (size_t)length);
     line[LINE_BYTES - 1] = '\n';
     return pwrite (self->fd, line, LINE_BYTES, 0) == LINE_BYTES ? MR_OK : MR_SYSTEM;
-}
-
-/* "…key=WORD …" -> WORD; false when the key is not there or the word does not fit. */
-static bool
-word_of (const char *line, const char *key, char *word, size_t room)
-{
-    const char *at = strstr (line, key);
-    if (at == NULL) {
-        return false;
-    }
-    at += strlen (key);
-    size_t bytes = strcspn (at, " \n");
-    if (bytes == 0 || bytes >= room) {
-        return false;
-    }
-    memcpy (word, at, bytes);
-    word[bytes] = '\0';
-    return true;
-}
-
-static bool
-parse_started (const char *line, int64_t *started_ns)
-{
-    char word[MR_RFC3339_BYTES];
-    struct tm tm = {0};
-    if (!word_of (line, "started=", word, sizeof word)) {
-        return false;
-    }
-    const char *rest = strptime (word, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (rest == NULL || *rest != '.') {
-        return false;
-    }
-    *started_ns = (int64_t)timegm (&tm) * MR_NS_PER_S + strtol (rest + 1, NULL, 10) * 1000;
-    return true;
-}
-
-/* Parse the line; what is missing or odd is MR_INVALID. */
-static mr_status_t
-parse_line (const char *line, mr_worker_info_t *info)
-{
-    char word[32];
-    if (!word_of (line, "pid=", word, sizeof word)) {
-        return MR_INVALID;
-    }
-    info->pid = (pid_t)strtol (word, NULL, 10);
-    if (info->pid <= 0 || !word_of (line, "incarnation=", word, sizeof word)) {
-        return MR_INVALID;
-    }
-    info->incarnation = strtoull (word, NULL, 16);
-    if (!parse_started (line, &info->started_ns) || !word_of (line, "state=", word, sizeof word)) {
-        return MR_INVALID;
-    }
-    for (size_t i = 0; i < sizeof state_names / sizeof *state_names; i++) {
-        if (strcmp (word, state_names[i]) == 0) {
-            info->state = (mr_worker_state_t)i;
-            return MR_OK;
-        }
-    }
-    return MR_INVALID;
 }
 
 /* What the file says, whoever holds it. */
@@ -185,7 +115,7 @@ read_line (int fd, mr_worker_info_t *info)
     if (pread (fd, line, LINE_BYTES, 0) < 0) {
         return MR_SYSTEM;
     }
-    if (parse_line (line, info) != MR_OK) {
+    if (mr_worker_parse_line (line, info) != MR_OK) {
         return MR_INVALID;
     }
     (void)!pread (fd, words, sizeof words, MR_WORKER_PAGE_AT);
@@ -271,6 +201,62 @@ mr_worker_claim (const char *run_dir, const char *stage, int slot, mr_worker_t *
     return MR_OK;
 }
 
+bool
+mr_worker_gone (const mr_worker_t *self)
+{
+    struct stat held;
+    struct stat named;
+    bool there = stat (self->path, &named) == 0;
+    bool known = fstat (self->fd, &held) == 0 && (there || errno == ENOENT || errno == ENOTDIR);
+    return known && (!there || held.st_ino != named.st_ino || held.st_dev != named.st_dev);
+}
+
+/* Who uses the page, another thread too, goes on in the new file's: mapping over it is one step. */
+static mr_status_t
+move_to (mr_worker_t *self, int fd)
+{
+    const char *page = (const char *)self->map + LINE_BYTES;
+    size_t bytes = MR_WORKER_FILE_BYTES - LINE_BYTES;
+    if (pwrite (fd, page, bytes, LINE_BYTES) != (ssize_t)bytes ||
+        mmap (self->map, MR_WORKER_FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+              0) == MAP_FAILED) {
+        return MR_SYSTEM;
+    }
+    close (self->fd);
+    self->fd = fd;
+    return write_line (self);
+}
+
+mr_status_t
+mr_worker_hold (mr_worker_t *self, mr_error_t *err)
+{
+    if (!mr_worker_gone (self)) {
+        return MR_OK;
+    }
+    char run_dir[PATH_MAX];
+    int fd = -1;
+    snprintf (run_dir, sizeof run_dir, "%s", self->path);
+    *strrchr (run_dir, '/') = '\0';
+    mr_status_t status = mr_dirs_make_last (run_dir, 0700, err);
+    if (status == MR_OK) {
+        status = open_locked (self->path, O_CREAT, &fd, err);
+    }
+    if (status == MR_AGAIN) {
+        return report_holder (run_dir, self->name, err);
+    }
+    if (status == MR_OK && move_to (self, fd) != MR_OK) {
+        status = mr_error_errno (err, "cannot write %s", self->path);
+        if (self->fd != fd) {
+            close (fd);
+        }
+    }
+    if (status == MR_OK) {
+        mr_log_warn ("%s was gone, and is made again: keep from run_dir what cleans up there",
+                     self->path);
+    }
+    return status;
+}
+
 const mr_worker_traces_t *
 mr_worker_predecessor (const mr_worker_t *self)
 {
@@ -310,35 +296,13 @@ mr_worker_release (mr_worker_t **self_p)
         if (self->map != NULL) {
             munmap (self->map, MR_WORKER_FILE_BYTES);
         }
-        unlink (self->path); /* while the lock is held: nobody else's file can be there */
+        if (!mr_worker_gone (self)) {
+            unlink (self->path); /* while the lock is held: nobody else's file can come there */
+        }
         close (self->fd);
         free (self);
         *self_p = NULL;
     }
-}
-
-mr_status_t
-mr_worker_parse_name (const char *name, char *ret_stage, int *ret_slot)
-{
-    const char *dot = strrchr (name, '.');
-    size_t bytes = dot == NULL ? strlen (name) : (size_t)(dot - name);
-    if (bytes == 0 || bytes >= MR_WORKER_NAME_BYTES) {
-        return MR_INVALID;
-    }
-    int slot = -1;
-    if (dot != NULL) {
-        char *end;
-        long value = strtol (dot + 1, &end, 10);
-        bool is_plain = dot[1] >= '0' && dot[1] <= '9' && (dot[1] != '0' || dot[2] == '\0');
-        if (!is_plain || *end != '\0' || value >= MR_SLOTS_MAX) {
-            return MR_INVALID;
-        }
-        slot = (int)value;
-    }
-    memcpy (ret_stage, name, bytes);
-    ret_stage[bytes] = '\0';
-    *ret_slot = slot;
-    return MR_OK;
 }
 
 mr_status_t

@@ -75,11 +75,21 @@ mr_worker_page_t *mr_worker_page (mr_worker_t *self);
  * incarnation any more; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_worker_accuse (const char *run_dir, const char *name, uint64_t incarnation,
                                        uint64_t evidence);
+/* Whether the lock file is not where it was made any more: removed, moved away or replaced, perhaps
+ * with its directory. Where that cannot be found out, it is. */
+bool mr_worker_gone (const mr_worker_t *self);
+
+/* If it is gone, make it again, and the run directory (none of its parents): the same incarnation,
+ * and the words of the page, which stay at their addresses. Says so in the log.
+ * MR_OK: it is there; MR_AGAIN: somebody else has the slot by now (err: who); MR_SYSTEM: it cannot
+ * be made (err: why not). */
+MR_CHECK mr_status_t mr_worker_hold (mr_worker_t *self, mr_error_t *err);
+
 const char *mr_worker_name (const mr_worker_t *self);
 uint64_t mr_worker_incarnation (const mr_worker_t *self);
 void mr_worker_set_state (mr_worker_t *self, mr_worker_state_t state);
 
-/* Remove the file, free the lock. */
+/* Remove the file, if it is still ours, and free the lock. */
 void mr_worker_release (mr_worker_t **self_p);
 
 /* Read RUN/<name>.lock. MR_OK; MR_CLOSED: no such file; MR_INVALID; MR_SYSTEM. */

@@ -2,6 +2,7 @@
 
 #include "common/base/dirs.h"
 #include "common/base/endpoint.h"
+#include "common/base/log.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -76,8 +77,15 @@ bind_failed (const mr_binding_t *self, const char *text, int why, mr_error_t *er
     return fault (self, why == EADDRINUSE ? MR_AGAIN : MR_CONFIG, err, what);
 }
 
+/* The path of an ipc socket; NULL of another one. */
+static const char *
+ipc_path (const char *text)
+{
+    return strncmp (text, "ipc://", 6) == 0 ? text + 6 : NULL;
+}
+
 mr_status_t
-mr_binding_bind (const mr_binding_t *self, void *socket, mr_error_t *err)
+mr_binding_bind (const mr_binding_t *self, void *socket, mr_bound_t *ret_bound, mr_error_t *err)
 {
     char text[PATH_MAX];
     mr_error_t why_not;
@@ -85,19 +93,61 @@ mr_binding_bind (const mr_binding_t *self, void *socket, mr_error_t *err)
         MR_OK) {
         return fault (self, MR_CONFIG, err, why_not.text);
     }
-    bool is_ipc = strncmp (text, "ipc://", 6) == 0;
-    if (is_ipc) {
-        mr_status_t status = prepare_ipc (self, text + 6, err);
+    const char *path = ipc_path (text);
+    if (path != NULL) {
+        mr_status_t status = prepare_ipc (self, path, err);
         if (status != MR_OK) {
             return status;
         }
     }
     /* zmq_bind makes the file in this thread, so the mask is there from its first moment on. */
-    mode_t before = umask (is_ipc ? (~self->mode & 0777) : 022);
+    mode_t before = umask (path != NULL ? (~self->mode & 0777) : 022);
     int bound = zmq_bind (socket, text);
     int why = errno;
     umask (before);
-    return bound == 0 ? MR_OK : bind_failed (self, text, why, err);
+    if (bound != 0) {
+        return bind_failed (self, text, why, err);
+    }
+    *ret_bound = (mr_bound_t){.binding = *self, .socket = socket};
+    if (path != NULL) {
+        mr_socket_file_note (&ret_bound->file, path);
+    }
+    return MR_OK;
+}
+
+void
+mr_binding_hold (mr_bound_t *bound)
+{
+    const mr_binding_t *self = &bound->binding;
+    char text[PATH_MAX];
+    char directory[PATH_MAX];
+    mr_error_t err = {.text = ""};
+    if (mr_endpoint_for_slot (self->entry->value.text, self->slot, text, sizeof text, &err) !=
+        MR_OK) {
+        return;
+    }
+    const char *path = ipc_path (text);
+    if (path == NULL || !mr_socket_file_gone (&bound->file, path)) {
+        bound->said = false;
+        return;
+    }
+    snprintf (directory, sizeof directory, "%s", path);
+    char *slash = strrchr (directory, '/');
+    mr_status_t status = MR_OK;
+    if (slash != NULL && slash != directory) {
+        *slash = '\0';
+        status = mr_dirs_make_last (directory, 0700, &err);
+    }
+    if (status == MR_OK) {
+        status = mr_binding_bind (self, bound->socket, bound, &err);
+    }
+    if (status == MR_OK) {
+        mr_log_warn ("%s was gone, and is made again", path);
+    } else if (!bound->said) {
+        bound->said = true;
+        mr_log_error ("%s is gone, so no producer finds it, and cannot be made again: %s", path,
+                      err.text);
+    }
 }
 
 static int

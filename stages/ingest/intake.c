@@ -411,9 +411,20 @@ report_bad_requests (mr_intake_t *self)
     self->bad_requests = 0;
 }
 
+static void
+hold_sources (mr_intake_t *self)
+{
+    for (int i = 0; i < self->source_count && !self->stopping; i++) {
+        if (self->sources[i].hold != NULL) {
+            self->sources[i].hold (self->sources[i].self);
+        }
+    }
+}
+
 void
 mr_intake_tick (mr_intake_t *self, int64_t mono_ns)
 {
+    hold_sources (self);
     report_bad_requests (self);
     mr_sender_tick (self->sender, mono_ns);
     mr_intake_look (self);

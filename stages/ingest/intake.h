@@ -34,6 +34,8 @@ typedef struct mr_source {
     void (*durable) (void *self, uint64_t seq);
     /* The journal takes nothing: refuse what comes (true), or read again. NULL: only enable. */
     void (*refuse) (void *self, bool refusing);
+    /* About once a second, until stop: see that producers find it. May be NULL. */
+    void (*hold) (void *self);
     /* Read nothing more at all: answer what waits, close. */
     void (*stop) (void *self);
     void (*destroy) (void *self);

@@ -109,9 +109,11 @@ mr_sender_tick (mr_sender_t *self, int64_t mono_ns)
     mr_sender_look_after_orphans (self, mono_ns);
     dead_search_t search = {.sender = self};
     mr_error_t err;
-    if (mr_worker_each (self->run_dir, look_for_dead, &search, &err) != MR_OK) {
+    bool scanned = mr_worker_each (self->run_dir, look_for_dead, &search, &err) == MR_OK;
+    if (!scanned && !self->unscanned) {
         mr_log_warn ("%s", err.text);
     }
+    self->unscanned = !scanned;
     for (uint64_t seq = self->watermark + 1; seq <= self->top; seq++) {
         mr_sender_learn (self, seq);
     }

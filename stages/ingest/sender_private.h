@@ -35,6 +35,7 @@ struct mr_sender {
     mr_window_t *window;
     char data_dir[PATH_MAX];
     char run_dir[PATH_MAX];
+    bool unscanned;     /* it could not be read at the last look */
     uint64_t watermark; /* everything up to it is settled */
     uint64_t top;       /* the last seq in the window */
     uint64_t next;      /* the first that this process has not pushed yet */

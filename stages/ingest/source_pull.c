@@ -25,6 +25,7 @@ typedef struct pull {
     mr_intake_t *intake;
     mr_loop_t *loop;
     void *socket;
+    mr_bound_t bound;
     int loop_id;
     bool lines;
     zmq_msg_t chunk; /* the message that is not yet taken, or not all of it */
@@ -213,6 +214,13 @@ destroy (void *arg)
     free (self);
 }
 
+static void
+hold (void *arg)
+{
+    pull_t *self = arg;
+    mr_binding_hold (&self->bound);
+}
+
 mr_status_t
 mr_source_pull_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t *binding,
                     mr_error_t *err)
@@ -240,13 +248,19 @@ mr_source_pull_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t *
     } else {
         zmq_setsockopt (self->socket, ZMQ_RCVHWM, &hwm, sizeof hwm);
         zmq_setsockopt (self->socket, ZMQ_MAXMSGSIZE, &max_message, sizeof max_message);
-        status = mr_binding_bind (binding, self->socket, err);
+        status = mr_binding_bind (binding, self->socket, &self->bound, err);
     }
     if (status == MR_OK) {
         self->loop_id =
             mr_loop_add (self->loop, mr_loop_socket (self->socket), ZMQ_POLLIN, on_readable, self);
         mr_source_t source = {
-            .enable = enable, .serve = serve, .stop = stop, .destroy = destroy, .self = self};
+            .enable = enable,
+            .serve = serve,
+            .hold = hold,
+            .stop = stop,
+            .destroy = destroy,
+            .self = self,
+        };
         status = mr_intake_add_source (intake, &source);
     }
     if (status != MR_OK) {

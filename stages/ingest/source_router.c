@@ -45,6 +45,7 @@ typedef struct router {
     mr_loop_t *loop;
     mr_producers_t *producers; /* the intake's */
     void *socket;
+    mr_bound_t bound;
     int loop_id;
     mr_message_t message;
     waiting_list_t waiting; /* for `ok` or `gap` */
@@ -379,6 +380,13 @@ destroy (void *arg)
     free (self);
 }
 
+static void
+hold (void *arg)
+{
+    router_t *self = arg;
+    mr_binding_hold (&self->bound);
+}
+
 static mr_status_t
 open_socket (router_t *self, mr_stage_t *stage, const mr_binding_t *binding, mr_error_t *err)
 {
@@ -395,7 +403,7 @@ open_socket (router_t *self, mr_stage_t *stage, const mr_binding_t *binding, mr_
     zmq_setsockopt (self->socket, ZMQ_SNDHWM, &answers_hwm, sizeof answers_hwm);
     zmq_setsockopt (self->socket, ZMQ_ROUTER_HANDOVER, &handover, sizeof handover);
     zmq_setsockopt (self->socket, ZMQ_MAXMSGSIZE, &max_message, sizeof max_message);
-    return mr_binding_bind (binding, self->socket, err);
+    return mr_binding_bind (binding, self->socket, &self->bound, err);
 }
 
 mr_status_t
@@ -422,6 +430,7 @@ mr_source_router_new (mr_stage_t *stage, mr_intake_t *intake, const mr_binding_t
             .taken = taken,
             .durable = durable,
             .refuse = refuse,
+            .hold = hold,
             .stop = stop,
             .destroy = destroy,
             .self = self,

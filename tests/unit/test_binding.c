@@ -17,6 +17,7 @@ typedef struct desk {
     void *zmq;
     void *socket;
     mr_binding_t binding;
+    mr_bound_t bound;
     mr_error_t err;
 } desk_t;
 
@@ -58,7 +59,8 @@ path_of (const desk_t *desk, const char *file)
 static void
 assert_refused (desk_t *desk, mr_status_t status, const char *why)
 {
-    ck_assert_int_eq (mr_binding_bind (&desk->binding, desk->socket, &desk->err), status);
+    ck_assert_int_eq (mr_binding_bind (&desk->binding, desk->socket, &desk->bound, &desk->err),
+                      status);
     ck_assert_msg (strstr (desk->err.text, "x.ini:2: [ingest]") != NULL &&
                        strstr (desk->err.text, why) != NULL,
                    "%s", desk->err.text);
@@ -70,7 +72,7 @@ START_TEST (test_an_ipc_path_gets_its_slot_directory_and_mode)
     struct stat st;
     open_desk (&desk, "pull", "ipc://deep/down/in{slot}");
     mode_t before = umask (077);
-    ck_assert_int_eq (mr_binding_bind (&desk.binding, desk.socket, &desk.err), MR_OK);
+    ck_assert_int_eq (mr_binding_bind (&desk.binding, desk.socket, &desk.bound, &desk.err), MR_OK);
     ck_assert_uint_eq (umask (before), 077); /* as it was */
     ck_assert_int_eq (stat (path_of (&desk, "deep/down/in3"), &st), 0);
     ck_assert (S_ISSOCK (st.st_mode));
@@ -85,7 +87,7 @@ START_TEST (test_a_path_with_a_living_owner_is_left_to_it)
 {
     desk_t desk;
     open_desk (&desk, "pull", "ipc://in");
-    ck_assert_int_eq (mr_binding_bind (&desk.binding, desk.socket, &desk.err), MR_OK);
+    ck_assert_int_eq (mr_binding_bind (&desk.binding, desk.socket, &desk.bound, &desk.err), MR_OK);
     void *first = desk.socket;
     struct stat st;
     ck_assert_int_eq (stat (path_of (&desk, "in"), &st), 0);
@@ -172,6 +174,39 @@ START_TEST (test_an_address_that_is_not_ours_is_a_fault_of_the_configuration)
 }
 END_TEST
 
+START_TEST (test_a_path_that_was_removed_is_bound_again_with_its_mode_unless_its_parents_went_too)
+{
+    desk_t desk;
+    struct stat st;
+    open_desk (&desk, "pull", "ipc://deep/down/in");
+    ck_assert_int_eq (mr_binding_bind (&desk.binding, desk.socket, &desk.bound, &desk.err), MR_OK);
+    mr_binding_hold (&desk.bound); /* nothing to do */
+    ck_assert_int_eq (chmod (path_of (&desk, "deep/down/in"), 0666), 0);
+    mr_binding_hold (&desk.bound);
+    ck_assert_int_eq (stat (path_of (&desk, "deep/down/in"), &st), 0);
+    ck_assert_uint_eq (st.st_mode & 0777, 0666); /* what somebody changed stays */
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq (unlink (path_of (&desk, "deep/down/in")), 0);
+        ck_assert (i == 0 || rmdir (path_of (&desk, "deep/down")) == 0);
+        mr_binding_hold (&desk.bound);
+        ck_assert_int_eq (stat (path_of (&desk, "deep/down/in"), &st), 0);
+        ck_assert (S_ISSOCK (st.st_mode));
+        ck_assert_uint_eq (st.st_mode & 0777, 0620);
+    }
+    ck_assert_int_eq (unlink (path_of (&desk, "deep/down/in")), 0);
+    ck_assert_int_eq (rmdir (path_of (&desk, "deep/down")), 0);
+    ck_assert_int_eq (rmdir (path_of (&desk, "deep")), 0);
+    mr_binding_hold (&desk.bound);
+    ck_assert (desk.bound.said);
+    ck_assert_int_ne (access (path_of (&desk, "deep"), F_OK), 0);
+    ck_assert_int_eq (mkdir (path_of (&desk, "deep"), 0700), 0);
+    mr_binding_hold (&desk.bound);
+    ck_assert (!desk.bound.said);
+    ck_assert_int_eq (access (path_of (&desk, "deep/down/in"), F_OK), 0);
+    close_desk (&desk);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -181,6 +216,7 @@ main (void)
         test_what_is_not_a_socket_is_not_removed,
         test_a_taken_port_is_temporary,
         test_an_address_that_is_not_ours_is_a_fault_of_the_configuration,
+        test_a_path_that_was_removed_is_bound_again_with_its_mode_unless_its_parents_went_too,
         NULL,
     };
     return mr_suite_run ("binding", tests);

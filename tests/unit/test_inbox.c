@@ -202,6 +202,51 @@ START_TEST (test_a_path_that_cannot_be_bound_is_named)
 }
 END_TEST
 
+START_TEST (test_a_socket_that_lost_its_file_is_found_again_and_keeps_who_is_connected)
+{
+    desk_t desk;
+    open_desk (&desk);
+    mr_error_t err = {.text = ""};
+    void *first = connect_upstream (&desk);
+    ck_assert_int_eq (zmq_send (first, "before", 6, 0), 6);
+    wait_until (&desk, strcmp (receive (&desk), "before") == 0);
+    ck_assert_int_eq (mr_inbox_hold (desk.inbox, &err), MR_OK); /* nothing to do */
+    ck_assert_int_eq (unlink (desk.path), 0);
+    ck_assert_int_eq (mr_inbox_hold (desk.inbox, &err), MR_OK);
+    ck_assert_int_eq (access (desk.path, F_OK), 0);
+    void *second = connect_upstream (&desk);
+    ck_assert_int_eq (zmq_send (second, "new", 3, 0), 3);
+    wait_until (&desk, strcmp (receive (&desk), "new") == 0);
+    ck_assert_int_eq (zmq_send (first, "after", 5, 0), 5);
+    wait_until (&desk, strcmp (receive (&desk), "after") == 0);
+    mr_inbox_withdraw (desk.inbox);
+    ck_assert_int_ne (access (desk.path, F_OK), 0);
+    ck_assert_int_eq (mr_inbox_hold (desk.inbox, &err), MR_OK);
+    ck_assert_int_ne (access (desk.path, F_OK), 0); /* what was withdrawn stays away */
+    say_farewell (first);
+    say_farewell (second);
+    zmq_close (first);
+    zmq_close (second);
+    wait_until (&desk,
+                receive (&desk)[0] == '\0' && mr_inbox_quiet (desk.inbox, mr_clock_mono_ns ()));
+    close_desk (&desk);
+}
+END_TEST
+
+START_TEST (test_a_socket_of_somebody_else_at_its_path_is_not_withdrawn)
+{
+    desk_t desk;
+    open_desk (&desk);
+    ck_assert_int_eq (unlink (desk.path), 0);
+    FILE *other = fopen (desk.path, "w");
+    ck_assert_ptr_nonnull (other);
+    ck_assert_int_eq (fclose (other), 0);
+    mr_inbox_withdraw (desk.inbox);
+    ck_assert_int_eq (access (desk.path, F_OK), 0);
+    close_desk (&desk);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -211,6 +256,8 @@ main (void)
         test_it_is_quiet_when_all_have_left_and_nothing_is_waiting,
         test_without_upstreams_it_is_quiet_after_a_moment,
         test_a_path_that_cannot_be_bound_is_named,
+        test_a_socket_that_lost_its_file_is_found_again_and_keeps_who_is_connected,
+        test_a_socket_of_somebody_else_at_its_path_is_not_withdrawn,
         NULL,
     };
     return mr_suite_run ("inbox", tests);

@@ -1,3 +1,4 @@
+#include "common/base/clock.h"
 #include "common/runtime/rundir.h"
 #include "tests/support/heard.h"
 #include "tests/support/suite.h"
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -187,6 +189,49 @@ START_TEST (test_a_directory_that_cannot_be_watched_is_named)
 }
 END_TEST
 
+/* Let the loop run until it has heard something. */
+static void
+hear (mr_loop_t *loop, const mr_heard_t *heard)
+{
+    int64_t end_ns = mr_clock_mono_ns () + 30 * MR_NS_PER_S;
+    while (heard->text[0] == '\0') {
+        ck_assert_int_lt (mr_clock_mono_ns (), end_ns);
+        ck_assert_int_eq (mr_loop_once (loop, 50), MR_OK);
+    }
+}
+
+START_TEST (test_a_directory_that_is_moved_away_or_made_again_is_watched_where_its_path_leads)
+{
+    mr_heard_t heard = {{0}};
+    mr_loop_t *loop;
+    char aside[80];
+    snprintf (run, sizeof run, "%s", mr_test_dir ());
+    snprintf (aside, sizeof aside, "%s.aside", run);
+    make_socket ("processor.0.ipc");
+    mr_rundir_t *rundir = watch (&loop, &heard);
+    mr_rundir_scan (rundir);
+    expect (loop, &heard, "+0 ");
+    ck_assert_int_eq (rename (run, aside), 0);
+    hear (loop, &heard);
+    expect (loop, &heard, "-0 ");
+    ck_assert_int_eq (mkdir (run, 0700), 0);
+    make_socket ("processor.0.ipc");
+    hear (loop, &heard);
+    expect (loop, &heard, "+0 ");
+    for (int i = 0; i < 2; i++) { /* a directory's inode may be used again at once */
+        ck_assert_int_eq (unlink (path_of ("processor.0.ipc")), 0);
+        ck_assert_int_eq (rmdir (run), 0);
+        ck_assert_int_eq (mkdir (run, 0700), 0);
+        expect (loop, &heard, "-0 ");
+        make_socket ("processor.0.ipc");
+        hear (loop, &heard);
+        expect (loop, &heard, "+0 ");
+    }
+    mr_rundir_destroy (&rundir);
+    mr_loop_destroy (&loop);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -197,6 +242,7 @@ main (void)
         test_other_files_are_not_workers,
         test_an_overflow_of_the_kernels_queue_leads_to_a_whole_look,
         test_a_directory_that_cannot_be_watched_is_named,
+        test_a_directory_that_is_moved_away_or_made_again_is_watched_where_its_path_leads,
         NULL,
     };
     return mr_suite_run ("rundir", tests);

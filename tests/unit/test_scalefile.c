@@ -44,7 +44,7 @@ START_TEST (test_what_was_scaled_is_found_by_the_next_launcher)
     begin (4, 63);
     mr_scalefile_write (&plan);
     plan.stages[0].workers = plan.stages[1].workers = 1;
-    mr_scalefile_read (&plan);
+    (void)mr_scalefile_read (&plan);
     assert_workers (4, 63);
 }
 END_TEST
@@ -56,7 +56,7 @@ START_TEST (test_after_down_the_configuration_counts)
     mr_scalefile_remove (&plan);
     mr_scalefile_remove (&plan); /* also where there is none */
     plan.stages[0].workers = 1;
-    mr_scalefile_read (&plan);
+    (void)mr_scalefile_read (&plan);
     assert_workers (1, 2);
 }
 END_TEST
@@ -76,7 +76,7 @@ START_TEST (test_what_cannot_be_meant_is_left_as_the_configuration_has_it)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         begin (3, 2);
         put (texts[i]);
-        mr_scalefile_read (&plan);
+        (void)mr_scalefile_read (&plan);
         assert_workers (3, 2);
     }
 }
@@ -86,7 +86,7 @@ START_TEST (test_of_a_chain_that_was_changed_the_stages_that_are_left_count)
 {
     begin (3, 2);
     put ("{\"enrich\":9,\"exporter\":5}");
-    mr_scalefile_read (&plan);
+    (void)mr_scalefile_read (&plan);
     assert_workers (3, 5);
 }
 END_TEST
@@ -96,7 +96,7 @@ START_TEST (test_a_directory_that_is_gone_stops_nobody)
     begin (3, 2);
     ck_assert_int_eq (rmdir (plan.run_dir), 0);
     mr_scalefile_write (&plan);
-    mr_scalefile_read (&plan);
+    (void)mr_scalefile_read (&plan);
     assert_workers (3, 2);
 }
 END_TEST

@@ -338,6 +338,92 @@ START_TEST (test_a_directory_that_is_not_there_is_named)
 }
 END_TEST
 
+START_TEST (test_a_lock_file_that_went_away_is_made_again_with_all_that_is_in_it)
+{
+    mr_error_t err = {.text = ""};
+    make_run ();
+    mr_worker_t *worker = claim ("processor", 0);
+    mr_worker_set_state (worker, MR_WORKER_RUNNING);
+    mr_worker_page_t *page = mr_worker_page (worker);
+    uint64_t incarnation = mr_worker_incarnation (worker);
+    char aside[PATH_MAX + 16];
+    snprintf (aside, sizeof aside, "%s.aside", run);
+    for (uint64_t round = 1; round <= 4; round++) {
+        page->crumb = 7 * round;
+        page->progress = round;
+        ck_assert (!mr_worker_gone (worker));
+        ck_assert_int_eq (mr_worker_hold (worker, &err), MR_OK); /* nothing to do */
+        if (round == 2) { /* replaced by somebody's empty file, which nobody holds */
+            ck_assert_int_eq (unlink (path_of ("processor.0.lock")), 0);
+            write_file ("processor.0.lock", "");
+        } else if (round == 3) {
+            ck_assert_int_eq (rename (run, aside), 0);
+        } else {
+            ck_assert_int_eq (unlink (path_of ("processor.0.lock")), 0);
+            ck_assert (round == 1 || rmdir (run) == 0);
+        }
+        ck_assert (mr_worker_gone (worker));
+        mr_status_t status = mr_worker_hold (worker, &err);
+        ck_assert_msg (status == MR_OK, "%s", err.text);
+        ck_assert (!mr_worker_gone (worker));
+        mr_worker_info_t info;
+        ck_assert_int_eq (mr_worker_read (run, "processor.0", &info, &err), MR_OK);
+        ck_assert (info.alive);
+        ck_assert_int_eq (info.state, MR_WORKER_RUNNING);
+        ck_assert_uint_eq (info.incarnation, incarnation);
+        ck_assert_uint_eq (info.traces.crumb, 7 * round);
+        ck_assert_ptr_eq (mr_worker_page (worker), page);
+        page->crumb = 99; /* who has the address writes into the new file */
+        ck_assert_int_eq (mr_worker_read (run, "processor.0", &info, &err), MR_OK);
+        ck_assert_uint_eq (info.traces.crumb, 99);
+    }
+    mr_worker_release (&worker);
+    ck_assert (!exists ("processor.0.lock"));
+}
+END_TEST
+
+START_TEST (test_who_took_the_slot_meanwhile_keeps_it)
+{
+    mr_error_t err = {.text = ""};
+    make_run ();
+    mr_worker_t *first = claim ("processor", 0);
+    ck_assert_int_eq (unlink (path_of ("processor.0.lock")), 0);
+    mr_worker_t *second = claim ("processor", 0);
+    ck_assert_int_eq (mr_worker_hold (first, &err), MR_AGAIN);
+    ck_assert_ptr_nonnull (strstr (err.text, "processor.0 is already running"));
+    mr_worker_release (&first); /* not the other one's file */
+    ck_assert (exists ("processor.0.lock"));
+    ck_assert_int_eq (mr_worker_hold (second, &err), MR_OK);
+    mr_worker_release (&second);
+    ck_assert (!exists ("processor.0.lock"));
+}
+END_TEST
+
+START_TEST (test_what_was_taken_away_with_its_parent_does_not_come_back)
+{
+    mr_error_t err = {.text = ""};
+    make_run ();
+    char parent[PATH_MAX];
+    snprintf (parent, sizeof parent, "%s", run);
+    snprintf (run + strlen (run), sizeof run - strlen (run), "/deep");
+    ck_assert_int_eq (mkdir (run, 0700), 0);
+    snprintf (run + strlen (run), sizeof run - strlen (run), "/run");
+    ck_assert_int_eq (mkdir (run, 0700), 0);
+    mr_worker_t *worker = claim ("ingest", 0);
+    ck_assert_int_eq (unlink (path_of ("ingest.0.lock")), 0);
+    ck_assert_int_eq (rmdir (run), 0);
+    char deep[PATH_MAX];
+    snprintf (deep, sizeof deep, "%.4000s/deep", parent);
+    ck_assert_int_eq (rmdir (deep), 0);
+    ck_assert_int_eq (mr_worker_hold (worker, &err), MR_SYSTEM);
+    ck_assert_ptr_nonnull (strstr (err.text, run));
+    ck_assert_int_ne (access (deep, F_OK), 0);
+    ck_assert_int_eq (mkdir (deep, 0700), 0);
+    ck_assert_int_eq (mr_worker_hold (worker, &err), MR_OK);
+    mr_worker_release (&worker);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -352,6 +438,9 @@ main (void)
         test_a_line_that_is_not_a_workers_is_refused,
         test_names_of_workers_are_a_stage_and_a_slot,
         test_a_directory_that_is_not_there_is_named,
+        test_a_lock_file_that_went_away_is_made_again_with_all_that_is_in_it,
+        test_who_took_the_slot_meanwhile_keeps_it,
+        test_what_was_taken_away_with_its_parent_does_not_come_back,
         NULL,
     };
     return mr_suite_run ("worker", tests);
