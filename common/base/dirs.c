@@ -194,3 +194,19 @@ mr_dirs_sync (const char *path)
     errno = error;
     return result;
 }
+
+int
+mr_dirs_sync_of (const char *file)
+{
+    char path[PATH_MAX];
+    if (snprintf (path, sizeof path, "%s", file) >= (int)sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    char *slash = strrchr (path, '/');
+    if (slash == NULL) {
+        return mr_dirs_sync (".");
+    }
+    slash[slash == path] = '\0';
+    return mr_dirs_sync (path);
+}

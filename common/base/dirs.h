@@ -28,4 +28,7 @@ MR_CHECK mr_status_t mr_dirs_probe (const char *path, mode_t mode, bool leave_no
  * such call. 0, or -1 and errno. */
 int mr_dirs_sync (const char *path);
 
+/* The same of the directory that holds a file. */
+int mr_dirs_sync_of (const char *file);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "common/base/bootid.h"
 #include "common/base/crashpoint.h"
+#include "common/base/dirs.h"
 #include "common/base/hash.h"
 
 #include <errno.h>
@@ -53,6 +54,10 @@ struct mr_cursor {
     slot_t last; /* as committed */
     mr_cursor_state_t state;
     char boot_id[MR_BOOT_ID_BYTES];
+    int fd;
+    bool named;  /* its name is durable */
+    bool failed; /* to sync: the kernel may hold as clean what the disk never got */
+    char path[PATH_MAX];
 };
 
 void
@@ -126,29 +131,26 @@ broken (const char *path, mr_error_t *err)
 }
 
 static mr_status_t
-map_file (const char *path, layout_t **ret_map, mr_error_t *err)
+map_file (mr_cursor_t *self, mr_error_t *err)
 {
-    int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0) {
-        return mr_error_errno (err, "cannot open the cursor %s", path);
+    self->fd = open (self->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (self->fd < 0) {
+        return mr_error_errno (err, "cannot open the cursor %s", self->path);
     }
     struct stat st;
-    int failed = fstat (fd, &st);
+    int failed = fstat (self->fd, &st);
     if (failed == 0 && st.st_size < (off_t)sizeof (layout_t)) {
-        failed = posix_fallocate (fd, 0, (off_t)sizeof (layout_t));
+        failed = posix_fallocate (self->fd, 0, (off_t)sizeof (layout_t));
         errno = failed != 0 ? failed : errno;
     }
-    void *map = failed != 0
-                    ? MAP_FAILED
-                    : mmap (NULL, sizeof (layout_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    int error = errno;
-    close (fd);
-    errno = error;
+    void *map = failed != 0 ? MAP_FAILED
+                            : mmap (NULL, sizeof (layout_t), PROT_READ | PROT_WRITE, MAP_SHARED,
+                                    self->fd, 0);
     MR_CRASH_POINT ("cursor.open.mapped");
     if (map == MAP_FAILED) {
-        return mr_error_errno (err, "cannot map the cursor %s", path);
+        return mr_error_errno (err, "cannot map the cursor %s", self->path);
     }
-    *ret_map = map;
+    self->map = map;
     return MR_OK;
 }
 
@@ -160,7 +162,8 @@ mr_cursor_open (const char *path, mr_cursor_t **ret_cursor, mr_error_t *err)
         return mr_error_errno (err, "cursor");
     }
     mr_boot_id (self->boot_id);
-    mr_status_t status = map_file (path, &self->map, err);
+    snprintf (self->path, sizeof self->path, "%s", path);
+    mr_status_t status = map_file (self, err);
     if (status == MR_OK) {
         status = choose (self->map, &self->last);
     }
@@ -183,6 +186,9 @@ mr_cursor_close (mr_cursor_t **self_p)
     if (self != NULL) {
         if (self->map != NULL) {
             munmap (self->map, sizeof (layout_t));
+        }
+        if (self->fd >= 0) {
+            close (self->fd);
         }
         free (self);
         *self_p = NULL;
@@ -223,6 +229,22 @@ mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state)
     MR_CRASH_POINT ("cursor.commit.done");
     self->last = slot;
     self->state = *state;
+}
+
+mr_status_t
+mr_cursor_sync (mr_cursor_t *self, mr_error_t *err)
+{
+    if (self->failed) { /* dirty again, all of it: it is one page */
+        const mr_cursor_state_t state = self->state;
+        mr_cursor_commit (self, &state);
+    }
+    self->failed = fdatasync (self->fd) != 0 || (!self->named && mr_dirs_sync_of (self->path) != 0);
+    if (self->failed) {
+        return mr_error_errno (err, "cannot sync the cursor %s", self->path);
+    }
+    self->named = true;
+    MR_CRASH_POINT ("cursor.sync.done");
+    return MR_OK;
 }
 
 /* ---- what was let go ---- */

@@ -4,6 +4,7 @@
  *
  * Two slots, mapped, each with a checksum and a number: a commit fills the older one, so that
  * whoever dies when, one of them is whole. Byte layout: PROTOCOL.md, "Cursor".
+ * A commit outlives its process; a power loss only what was synced, or the kernel has written.
  * One writer: the thread of that sink. */
 #ifndef MR_COMMON_DELIVERY_CURSOR_H
 #define MR_COMMON_DELIVERY_CURSOR_H
@@ -66,6 +67,10 @@ const mr_cursor_state_t *mr_cursor_state (const mr_cursor_t *self);
 bool mr_cursor_same_boot (const mr_cursor_t *self);
 
 void mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state);
+
+/* Make what was committed last, and the file's name, survive power loss. MR_OK; MR_SYSTEM: the disk
+ * refuses; the next call makes it good. */
+MR_CHECK mr_status_t mr_cursor_sync (mr_cursor_t *self, mr_error_t *err);
 
 /* Cursors that are of no sink of the configuration, none of which can be called that: of the store
  * of dead letters; and of who counts (as delivered) the records that no sink takes. */

@@ -1,6 +1,7 @@
 #include "stages/exporter/metric_checkpoint.h"
 
 #include "common/base/crashpoint.h"
+#include "common/base/dirs.h"
 #include "common/base/hash.h"
 
 #include <errno.h>
@@ -80,6 +81,9 @@ mr_metric_checkpoint_save (const char *path, const mr_checkpoint_place_t *place,
         return status;
     }
     MR_CRASH_POINT ("checkpoint.save.renamed");
+    if (sync && mr_dirs_sync_of (path) != 0) { /* frames that are in it go from the spool next */
+        return mr_error_errno (err, "cannot save %s", path);
+    }
     return MR_OK;
 }
 

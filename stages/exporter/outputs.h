@@ -39,7 +39,7 @@ void mr_outputs_hand (mr_outputs_t *self, const mr_handed_t *handed);
 void mr_outputs_wake (mr_outputs_t *self);
 void mr_outputs_reopen (mr_outputs_t *self);
 
-/* Everything below this position of the spool is delivered. */
+/* Everything below this position of the spool is delivered; with fsync also after power loss. */
 uint64_t mr_outputs_position (const mr_outputs_t *self);
 
 /* Whether the spool holds so much for some sink that nothing more may come in. Makes sinks that may

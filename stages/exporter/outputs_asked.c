@@ -37,7 +37,7 @@ mr_outputs_position (const mr_outputs_t *self)
 {
     uint64_t lowest = UINT64_MAX;
     for (int i = 0; i < self->count; i++) {
-        uint64_t position = mr_pump_position (self->outputs[i].pump);
+        uint64_t position = mr_pump_kept (self->outputs[i].pump);
         lowest = position < lowest ? position : lowest;
     }
     return lowest;
@@ -72,13 +72,13 @@ mr_outputs_drained (mr_outputs_t *self, bool given_up)
     for (int i = 0; i < self->count; i++) {
         mr_output_t *output = &self->outputs[i];
         uint64_t position = mr_pump_position (output->pump);
-        if (position >= end) {
+        if (mr_pump_kept (output->pump) >= end) {
             continue;
         }
-        mr_pump_wake (output->pump);
+        mr_pump_hurry (output->pump);
         if (!given_up || !mr_pump_failing (output->pump)) {
             drained = false;
-        } else if (!output->given_up) {
+        } else if (position < end && !output->given_up) {
             output->given_up = true;
             mr_log_warn ("sink %s: %" PRIu64 " bytes of the spool are not delivered; they wait for "
                          "the next start",

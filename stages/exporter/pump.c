@@ -11,7 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_BYTES = 1 << 20, GATHER_LIMIT = 256 << 20, IDLE_MS = 1000 };
+enum {
+    READ_BYTES = 1 << 20,
+    GATHER_LIMIT = 256 << 20,
+    IDLE_MS = 1000,
+    SYNC_LAGS = 8, /* so many lag_bytes may be delivered without a sync of the cursor */
+};
 
 /* ---- cursor and spool ---- */
 
@@ -86,14 +91,44 @@ find_place (mr_pump_t *self)
 }
 
 static mr_status_t
+sync_cursor (mr_pump_t *self, mr_error_t *err)
+{
+    mr_status_t status = mr_cursor_sync (self->cursor, err);
+    if (status == MR_OK) {
+        self->synced_ns = mr_clock_mono_ns ();
+        atomic_store (&self->synced, mr_cursor_state (self->cursor)->position);
+    }
+    return status;
+}
+
+/* A sink whose cursor is not there begins at the spool's end: that it began is made durable, in
+ * every case, before the spool takes anything for it. */
+static mr_status_t
 open_cursor (mr_pump_t *self, mr_error_t *err)
 {
     mr_status_t status = mr_cursor_open (self->cursor_path, &self->cursor, err);
-    if (status == MR_OK) {
-        find_place (self);
-        mr_pump_show (self);
+    if (status != MR_OK) {
+        return status;
+    }
+    bool is_new = mr_cursor_state (self->cursor)->spool == 0;
+    find_place (self);
+    mr_pump_show (self);
+    status = is_new || self->options.fsync ? sync_cursor (self, err) : MR_OK;
+    if (status != MR_OK) {
+        mr_cursor_close (&self->cursor);
     }
     return status;
+}
+
+/* With fsync the spool keeps what lies behind the synced position. Once a second is enough for
+ * that, and costs little beside the syncs of the sink. */
+static bool
+must_sync (const mr_pump_t *self)
+{
+    uint64_t ahead = self->state.position - atomic_load (&self->synced);
+    return self->options.fsync && ahead > 0 &&
+           (ahead >= SYNC_LAGS * self->options.lag_bytes || atomic_load (&self->hurry) ||
+            mr_clock_mono_ns () - self->synced_ns >= IDLE_MS * MR_NS_PER_MS);
 }
 
 static mr_status_t
@@ -118,6 +153,9 @@ get_ready (mr_pump_t *self, mr_error_t *err)
     if (self->cursor == NULL) {
         status = open_cursor (self, err);
     }
+    if (status == MR_OK && must_sync (self)) {
+        status = sync_cursor (self, err);
+    }
     if (status == MR_OK && self->reader == NULL) {
         status = open_reader (self, err);
     }
@@ -128,6 +166,7 @@ get_ready (mr_pump_t *self, mr_error_t *err)
             self->is_open = true;
             self->settled = false;
             mr_pump_commit (self);
+            status = self->options.fsync ? sync_cursor (self, err) : MR_OK;
         }
     }
     return status;
@@ -307,6 +346,13 @@ mr_pump_hand (mr_pump_t *self, const mr_handed_t *handed)
 void
 mr_pump_wake (mr_pump_t *self)
 {
+    mr_pump_notify (self);
+}
+
+void
+mr_pump_hurry (mr_pump_t *self)
+{
+    atomic_store (&self->hurry, true);
     mr_pump_notify (self);
 }
 

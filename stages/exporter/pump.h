@@ -34,7 +34,8 @@ typedef struct mr_pump_options {
     const char *cursor_path; /* copied */
     mr_pump_start_t start;
     uint64_t key;       /* MR_SPOOL_WORD_SINK of metrics frames for this sink */
-    bool fsync;         /* read what is synced only; sync the sink before each commit */
+    bool fsync;         /* read what is synced only; sync the sink before each commit, and the
+                         * cursor before segments that it has passed may go */
     bool may_drop;      /* mr_pump_drop may be called */
     uint64_t lag_bytes; /* of the spool, of which nothing is due: it need not be woken for less */
     int event_fd;       /* an eventfd that is written when there is something to take; borrowed */
@@ -71,6 +72,14 @@ void mr_pump_status (mr_pump_t *self, mr_pump_status_t *ret_status);
 
 /* Committed position alone: cheap. */
 uint64_t mr_pump_position (const mr_pump_t *self);
+
+/* What of it survives what the sink is to survive: with fsync what is synced, soon after it was
+ * committed. What lies below may go. */
+uint64_t mr_pump_kept (const mr_pump_t *self);
+
+/* The end is near: sync the cursor as soon as all is delivered. */
+void mr_pump_hurry (mr_pump_t *self);
+
 bool mr_pump_failing (const mr_pump_t *self);
 
 /* What happened since the last time. */

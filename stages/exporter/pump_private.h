@@ -31,6 +31,7 @@ struct mr_pump {
     bool settled; /* the sink knows that nothing stands behind what was committed */
     int retry_ms;
     int64_t checked_ns; /* when it last looked whether the sink moved */
+    int64_t synced_ns;  /* when the cursor was last synced */
 
     pthread_t thread;
     bool running;
@@ -38,8 +39,10 @@ struct mr_pump {
     atomic_bool awake; /* set by whoever has news; cleared before looking for them */
     atomic_bool reopen;
     atomic_bool failing;
+    atomic_bool hurry;
     _Atomic uint64_t drop_below;
     _Atomic uint64_t position;
+    _Atomic uint64_t synced; /* the position that a power loss leaves */
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t cond;

@@ -122,6 +122,12 @@ mr_pump_position (const mr_pump_t *self)
     return atomic_load (&self->position);
 }
 
+uint64_t
+mr_pump_kept (const mr_pump_t *self)
+{
+    return atomic_load (self->options.fsync ? &self->synced : &self->position);
+}
+
 bool
 mr_pump_failing (const mr_pump_t *self)
 {

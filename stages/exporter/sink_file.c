@@ -283,22 +283,12 @@ settle (void *arg, mr_error_t *err)
     return self->tail > 0 ? mr_sink_file_set_aside (self, err) : MR_OK;
 }
 
-/* The directory that holds the file: a file without a name is none after a power loss. */
-static int
-sync_name (const sink_file_t *self)
-{
-    char directory[PATH_MAX];
-    snprintf (directory, sizeof directory, "%s", self->path);
-    char *slash = strrchr (directory, '/');
-    snprintf (slash == NULL ? directory : slash + 1, 2, "%s", slash == NULL ? "." : "");
-    return mr_dirs_sync (directory);
-}
-
+/* A file without a name is none after a power loss. */
 static mr_status_t
 sync_file (void *arg, mr_error_t *err)
 {
     sink_file_t *self = arg;
-    if (fdatasync (self->fd) != 0 || (!self->named && sync_name (self) != 0)) {
+    if (fdatasync (self->fd) != 0 || (!self->named && mr_dirs_sync_of (self->path) != 0)) {
         return mr_sink_file_failed (self, "sync", err);
     }
     self->named = true;

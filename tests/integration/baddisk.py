@@ -38,14 +38,19 @@ class BadDisk:
         self.lines.append(f"trace {needle}")
         self._write()
 
+    def keep(self, needle):
+        """Keep what files whose path contains this held when they were synced."""
+        self.lines.append(f"keep {needle}")
+        self._write()
+
     def fails(self, kinds, needle, error):
         """Calls of these kinds (letters of faults.c) on paths with needle in them fail."""
         self.lines.append(f"fail {kinds} {needle} {error:d}")
         self._write()
 
     def works(self):
-        """Nothing fails any more; what is traced still is."""
-        self.lines = [line for line in self.lines if line.startswith("trace ")]
+        """Nothing fails any more; what is traced and kept still is."""
+        self.lines = [line for line in self.lines if not line.startswith("fail ")]
         self._write()
 
     def undurable(self, path):

@@ -248,7 +248,7 @@ SCENARIOS = {
     "sink.torn.cut": torn,
 }
 FSYNC = ("journal.sync.done", "seglog.sync.data", "seglog.sync.dir", "seglog.sync.published",
-         "sink.sync.done")
+         "sink.sync.done", "cursor.sync.done")
 # It is an append that fails, and not the beginning of another segment.
 ONE_SEGMENT = ("seglog.mend.done", "spool.held.released")
 # Passed by the first life alone: armed before the chain is up.

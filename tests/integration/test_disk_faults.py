@@ -73,6 +73,24 @@ def test_a_failed_sync_of_a_sinks_file_is_made_good(make):
     assert rig.disk.undurable(rig.out) == []
 
 
+def test_a_failed_sync_of_a_sinks_cursor_stops_that_sink_until_it_is_made_good(make):
+    rig = make(ingest="durability = fsync\n", extra=SECOND)
+    rig.up()
+    second = os.path.join(rig.folder, "second", "out.jsonl")
+    with rig.producer(rate=2000) as producer:
+        rig.more(producer)
+        pids = rig.pids()
+        rig.disk.fails("s", "second.cursor", errno.EIO)
+        wait_said(rig, "exporter.0: sink second: cannot sync the cursor ")
+        goal = producer.acknowledged + 1000
+        rig.more(producer, 1000)
+        wait_for(lambda: lines_in(outputs(rig.out)) >= goal, "the first sink goes on")
+        rig.disk.works()
+        finish(rig, producer, pids)
+        found = tally([producer], outputs(second))
+        assert (found.lost(), found.doubled(), found.strangers) == ([], [], [])
+
+
 @pytest.mark.parametrize("log, worker, said", [
     ("ingest.0.journal", "ingest.0", "ingest.0: journal full, producers wait"),
     ("exporter.0.spool", "exporter.0", "exporter.0: "),

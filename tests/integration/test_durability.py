@@ -1,11 +1,14 @@
 """`[ingest] durability`: what is kept, and what may be lost, by the producer's own ledger and the
 sink's bytes; and that what was lost is what the audit says."""
+import glob
 import json
 import os
 import signal
 
 import pytest
-from deliverylib import Delivery, dead_letters, lines_in, outputs, tally
+from baddisk import BadDisk
+from deliverylib import (SECOND, Delivery, dead_letters, lines_in, obstruct, outputs, tally,
+                         wait_said)
 from harness import is_alive, wait_for
 
 
@@ -107,3 +110,53 @@ def test_a_journal_without_frames_is_taken_over_by_disk_and_back(chain):
         chain.more(producer)
         producer.finish()
         chain.wait_out(producer)
+
+
+def lose_cursors(chain):
+    """Of the cursors, which are written as memory, the disk has what they held when they were
+    synced last; those that never were are as a file system leaves what it has made room for."""
+    cursors = glob.glob(os.path.join(chain.data_dir, "exporter.0.cursors", "*.cursor"))
+    assert cursors
+    for path in cursors:
+        if os.path.exists(path + ".durable"):
+            os.rename(path + ".durable", path)
+        else:
+            with open(path, "r+b") as cursor:
+                cursor.write(bytes(os.path.getsize(path)))
+
+
+@pytest.mark.parametrize("failing", [True, False])
+def test_fsync_keeps_the_promise_where_power_loss_takes_the_sinks_cursors(keep, failing):
+    """Whatever the kernel did not write of them by itself: of a sink that had nothing yet, of one
+    whose file was moved away, and with segments of the spool gone that were delivered."""
+    chain = keep(Delivery(ingest="durability = fsync\n", exporter="spool_segment = 64KiB\n",
+                          extra=SECOND if failing else ""))
+    second = os.path.join(chain.folder, "second")
+    disk = BadDisk(chain.folder)
+    disk.put_under(chain.bin, "exporter")
+    disk.keep(".cursor")
+    chain.up()
+    if failing:
+        obstruct(second)
+        wait_said(chain, "exporter.0: sink second: ")
+    with chain.producer(pad=500) as producer:
+        for rotation in range(2):
+            wait_for(lambda: lines_in([chain.out]) > 0, "the file is there")
+            os.rename(chain.out, os.path.join(chain.folder, f"out.{rotation}1.jsonl"))
+        wait_for(lambda: lines_in([chain.out]) > 0, "the file is there")
+        chain.more(producer, 500)
+        if not failing:
+            for _ in range(2):
+                chain.wait_no_older("exporter.0.spool", chain.segments("exporter.0.spool")[-1])
+        chain.lose_power()
+        lose_cursors(chain)
+        if failing:
+            os.unlink(second)
+        chain.up()
+        chain.more(producer)
+        producer.finish()
+        chain.wait_out(producer)
+        if failing:
+            found = tally([producer], outputs(os.path.join(second, "out.jsonl")))
+            assert (found.lost(), found.doubled(), found.strangers) == ([], [], [])
+    assert not glob.glob(os.path.join(chain.folder, "**", "*.torn"), recursive=True)

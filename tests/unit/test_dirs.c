@@ -154,6 +154,14 @@ START_TEST (test_a_directory_is_synced_and_what_is_none_is_refused)
     close (fd);
     ck_assert_int_eq (mr_dirs_sync (file), -1);
     ck_assert_int_eq (errno, ENOTDIR);
+
+    snprintf (file, sizeof file, "%s/any", mr_test_dir ());
+    ck_assert_int_eq (mr_dirs_sync_of (file), 0);
+    ck_assert_int_eq (mr_dirs_sync_of ("/any"), 0);
+    ck_assert_int_eq (mr_dirs_sync_of ("any"), 0);
+    snprintf (file, sizeof file, "%s/none/any", mr_test_dir ());
+    ck_assert_int_eq (mr_dirs_sync_of (file), -1);
+    ck_assert_int_eq (errno, ENOENT);
 }
 END_TEST
 

@@ -8,7 +8,9 @@
  *   ERRNO. CALLS is some of the letters w (data is written), s (synced), c (a file or directory is
  *   made), o (a file is opened to be written), n (named anew, removed or cut)
  * - trace NEEDLE: a line for each such write and sync goes to $MILLRACE_FAULTS.trace,
- *   "w PATH FROM BYTES" or "s PATH ERRNO" */
+ *   "w PATH FROM BYTES" or "s PATH ERRNO"
+ * - keep NEEDLE: what such a file, of at most RULES_BYTES, held when it was synced last, is kept as
+ *   PATH.durable: what a power loss leaves of one that is written as memory */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -90,6 +92,37 @@ trace (const char *path, const char *format, ...)
         va_end (args);
         syscall (SYS_write, (int)fd, row, (size_t)bytes); /* one call: rows stay whole */
         syscall (SYS_close, (int)fd);
+        break;
+    }
+    errno = saved;
+}
+
+static void
+keep (const char *path)
+{
+    char text[RULES_BYTES];
+    int saved = errno;
+    bool any = read_rules (text);
+    char *rest = text;
+    for (char *line = any ? strtok_r (text, "\n", &rest) : NULL; line != NULL;
+         line = strtok_r (NULL, "\n", &rest)) {
+        char needle[LINE_BYTES];
+        if (sscanf (line, "keep %255s", needle) != 1 || strstr (path, needle) == NULL) {
+            continue;
+        }
+        char data[RULES_BYTES];
+        char name[PATH_MAX + 16];
+        char made[PATH_MAX + 16];
+        snprintf (name, sizeof name, "%s.durable", path);
+        snprintf (made, sizeof made, "%s.keeping", path);
+        long from = syscall (SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+        long to =
+            syscall (SYS_openat, AT_FDCWD, made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        long bytes = syscall (SYS_read, (int)from, data, sizeof data);
+        syscall (SYS_write, (int)to, data, (size_t)(bytes > 0 ? bytes : 0));
+        syscall (SYS_close, (int)from);
+        syscall (SYS_close, (int)to);
+        syscall (SYS_renameat, AT_FDCWD, made, AT_FDCWD, name);
         break;
     }
     errno = saved;
@@ -216,6 +249,9 @@ sync_as (long call, int fd)
     int error = fault_of ('s', path_of (fd, path));
     int result = error != 0 ? refuse (error) : (int)syscall (call, fd);
     trace (path, "s %s %d\n", path, result == 0 ? 0 : errno);
+    if (result == 0) {
+        keep (path);
+    }
     return result;
 }
 
