@@ -73,13 +73,13 @@ check_journal (check_t *check, const mr_seglog_frame_t *frame, const mr_batch_t 
         wrong (check, frame, "the batch in it has another identity");
     }
     if (batch != NULL && batch->received != words[MR_JOURNAL_WORD_RECEIVED]) {
-        wrong (check, frame, "received is not that of its batch");
+        wrong (check, frame, "it counts other records than its batch has");
     }
     if (check->last_seq != 0 && seq <= check->last_seq) {
-        wrong (check, frame, "its number does not rise");
+        wrong (check, frame, "its number is not above that of the frame before");
     } else if (check->last_seq != 0 && !check->gap &&
                total != check->total + words[MR_JOURNAL_WORD_RECEIVED]) {
-        wrong (check, frame, "the total does not follow from the frame before");
+        wrong (check, frame, "the records received so far do not follow from the frame before");
     }
     check->last_seq = seq;
     check->total = total;

@@ -240,7 +240,8 @@ show_frame (void *arg, const mr_seglog_frame_t *frame)
     uint64_t bytes = showing->kind == MR_JOURNAL_KIND ? frame->words[MR_JOURNAL_WORD_FRAME_BYTES]
                                                       : frame->payload_bytes;
     if (bytes == 0) { /* durability = memory */
-        mr_logview_put (json_pack ("{s:s}", "records", "not in the journal"), showing->as_json);
+        mr_logview_put (json_pack ("{s:s}", "records", "not in the journal (durability = memory)"),
+                        showing->as_json);
         return MR_OK;
     }
     mr_batch_t batch;

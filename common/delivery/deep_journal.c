@@ -114,7 +114,7 @@ check_batch (mr_deep_ingest_t *self, const mr_seglog_frame_t *frame)
     if (bytes > frame->payload_bytes ||
         mr_batch_decode (frame->payload, (size_t)bytes, &batch, &why) != MR_OK) {
         mr_deep_tell (self->deep, &place, "the frame holds no batch: %s",
-                      bytes > frame->payload_bytes ? "its size" : why.text);
+                      bytes > frame->payload_bytes ? "it says more bytes than it has" : why.text);
     } else if (batch.journal != self->id || batch.seq != words[MR_JOURNAL_WORD_SEQ] ||
                batch.received != words[MR_JOURNAL_WORD_RECEIVED]) {
         mr_deep_tell (self->deep, &place,

@@ -203,8 +203,9 @@ on_frame (void *arg, const mr_seglog_frame_t *frame)
         char name[32];
         mr_deep_place_t place = {
             .log = name_of (self, name), .segment = self->segment, .position = frame->position};
-        mr_deep_tell (self->deep, &place, "%llu frames are missing before this one",
-                      (ull)(frame->ordinal - self->ordinal));
+        mr_deep_tell (self->deep, &place, "%llu frame%s missing before this one",
+                      (ull)(frame->ordinal - self->ordinal),
+                      frame->ordinal - self->ordinal == 1 ? " is" : "s are");
     }
     self->ordinal = frame->ordinal + 1;
     if (frame->type != MR_SEGLOG_DATA) {

@@ -69,10 +69,11 @@ load_snapshot (mr_journal_t *self, const mr_buffer_t *text, mr_error_t *err)
     mr_journal_snapshot_t head;
     if (mr_journal_snapshot_decode (text->data, text->size, &head) != MR_OK ||
         self->state.load (self->state.arg, head.memory, head.memory_bytes) != MR_OK) {
-        mr_error_set (err,
-                      "%s: the snapshot of a segment is broken; restore it or move the journal "
-                      "away to begin a new one",
-                      self->dir);
+        mr_error_set (
+            err,
+            "%s: what its newest file begins with is broken; restore it or move the journal "
+            "away to begin a new one",
+            self->dir);
         return MR_INVALID;
     }
     self->next_seq = head.next_seq;

@@ -26,7 +26,10 @@ read_snapshot (mr_seglog_t *log, const char *dir, mr_journal_info_t *ret_info, m
     mr_journal_snapshot_t head = {0};
     mr_status_t status = mr_seglog_snapshot (log, &text, &from, err);
     if (status == MR_OK && mr_journal_snapshot_decode (text.data, text.size, &head) != MR_OK) {
-        mr_error_set (err, "%s: the snapshot of a segment is broken", dir);
+        mr_error_set (err,
+                      "%s: what its newest file begins with is broken; restore it or move the "
+                      "journal away to begin a new one",
+                      dir);
         status = MR_INVALID;
     }
     mr_buffer_release (&text);

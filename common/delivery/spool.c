@@ -126,6 +126,9 @@ read_sums (mr_spool_t *self, mr_error_t *err)
     mr_status_t status = mr_seglog_snapshot (self->log, &text, &from, err);
     if (status == MR_OK) {
         status = mr_spool_sums_decode (text.data, text.size, self->sums, &self->sum_count, err);
+        if (status != MR_OK) {
+            mr_error_prefix (err, "%s", self->dir);
+        }
     } else if (status == MR_CLOSED) {
         status = MR_OK;
     }

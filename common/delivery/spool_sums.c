@@ -86,7 +86,8 @@ mr_spool_sums_decode (const void *data, size_t bytes, mr_spool_sum_t *ret_sums, 
     }
     if (head.magic != SUMS_MAGIC || head.version != 1 || head.count > MR_SPOOL_SUMS_MAX ||
         bytes != sizeof head + head.count * sizeof *ret_sums) {
-        mr_error_set (err, "the snapshot of a spool segment is broken");
+        mr_error_set (err, "what its newest file begins with is broken; restore it or move the "
+                           "spool away to begin a new one");
         return MR_INVALID;
     }
     memcpy (ret_sums, (const char *)data + sizeof head, head.count * sizeof *ret_sums);

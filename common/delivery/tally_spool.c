@@ -60,6 +60,9 @@ open_newest (mr_tally_spool_t *self, mr_error_t *err)
     mr_status_t status = read_newest (self->dir, &text, &from, err);
     if (status == MR_OK) {
         status = add_sums (text.data, text.size, &self->start, err);
+        if (status != MR_OK) {
+            mr_error_prefix (err, "%s", self->dir);
+        }
     }
     mr_buffer_release (&text);
     return status == MR_OK ? open_reader (self, from, err) : status;

@@ -147,6 +147,23 @@ mr_doctor_flip (const char *log, int seq_word, uint64_t seq, size_t offset)
     return at;
 }
 
+void
+mr_doctor_payload (const char *log, int seq_word, uint64_t seq, size_t offset)
+{
+    mr_doctored_t file;
+    size_t at = mr_doctor_open (&file, log, seq_word, seq);
+    mr_seglog_frame_head_t frame;
+    memcpy (&frame, file.bytes + at, sizeof frame);
+    ck_assert_uint_lt (offset, frame.payload_bytes);
+    char *payload = file.bytes + at + sizeof frame;
+    payload[offset] ^= 1;
+    struct iovec iov = {payload, frame.payload_bytes};
+    frame.payload_check = mr_seglog_payload_check (file.head.log_id, &iov, 1, NULL);
+    mr_seglog_frame_seal (&frame, file.head.log_id);
+    memcpy (file.bytes + at, &frame, sizeof frame);
+    store (&file);
+}
+
 /* Change a u64 of what the segment of a batch begins with, and seal it again. */
 void
 mr_doctor_snapshot (const char *log, int seq_word, uint64_t seq, size_t offset)

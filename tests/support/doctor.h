@@ -35,6 +35,9 @@ void mr_doctor_remove_last (int slot, uint64_t seq);
 /* Flip a bit at this offset of a batch's frame and seal nothing; the frame's offset in its file. */
 size_t mr_doctor_flip (const char *log, int seq_word, uint64_t seq, size_t offset);
 
+/* Flip a bit of a batch's payload and seal the frame, so that the batch in it tells alone. */
+void mr_doctor_payload (const char *log, int seq_word, uint64_t seq, size_t offset);
+
 /* Add one to a u64 of what the segment of a batch begins with. */
 void mr_doctor_snapshot (const char *log, int seq_word, uint64_t seq, size_t offset);
 

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BATCHES = 120, RECORDS = 3, FAULTS = 64, SEGMENT = 8192 };
+enum { BATCHES = 120, RECORDS = 3, FAULTS = 256, SEGMENT = 8192 };
 
 static mr_error_t err;
 static mr_chain_t chain = {
@@ -93,7 +93,7 @@ audit (void)
 static const char *
 all_faults (void)
 {
-    static char text[8192];
+    static char text[3072];
     size_t used = 0;
     text[0] = '\0';
     for (unsigned i = 0; i < fault_count && i < FAULTS && used < sizeof text - 600; i++) {
@@ -177,7 +177,7 @@ START_TEST (test_a_frame_that_was_removed_from_a_spool_is_missed)
     mr_doctor_remove (IN_SPOOL (0), 10);
     audit ();
     assert_fault (10, "ingest.0.journal", "in no spool");
-    assert_fault (0, "exporter.0.spool", "1 frames are missing before this one");
+    assert_fault (0, "exporter.0.spool", "1 frame is missing before this one");
 }
 END_TEST
 
@@ -355,6 +355,97 @@ START_TEST (test_without_a_window_what_the_journal_noted_holds)
 }
 END_TEST
 
+START_TEST (test_a_frame_that_holds_no_batch_or_another_one_is_found)
+{
+    run_chain ();
+    mr_chain_close (&chain);
+    mr_doctor_payload (IN_JOURNAL, 10, 0);
+    mr_doctor_payload (IN_SPOOL (0), 20, 0);
+    mr_doctor_word (IN_JOURNAL, 30, MR_JOURNAL_WORD_FRAME_BYTES, 4096);
+    mr_doctor_word (IN_SPOOL (0), 40, MR_SPOOL_WORD_SEQ, 1);
+    audit ();
+    assert_fault (10, "ingest.0.journal", "the frame holds no batch: ");
+    assert_fault (20, "exporter.0.spool", "the frame holds no batch: ");
+    assert_fault (30, "ingest.0.journal", "the frame holds no batch: it says more bytes than");
+    assert_fault (41, "exporter.0.spool", "the batch in the frame says ");
+    assert_fault (41, "exporter", "there twice");
+    assert_fault (40, "ingest.0.journal", "in no spool");
+}
+END_TEST
+
+START_TEST (test_a_number_that_does_not_rise_is_found)
+{
+    run_chain ();
+    mr_chain_close (&chain);
+    mr_doctor_word (IN_JOURNAL, 10, MR_JOURNAL_WORD_SEQ, -1);
+    audit ();
+    assert_fault (9, "ingest.0.journal", "its number does not rise: batch 9 stands before it");
+}
+END_TEST
+
+START_TEST (test_a_start_of_a_segment_that_is_broken_is_found)
+{
+    run_chain ();
+    mr_chain_close (&chain);
+    mr_doctor_snapshot (IN_JOURNAL, BATCHES / 2, 0);
+    mr_doctor_snapshot (IN_SPOOL (0), BATCHES / 2, 0);
+    audit ();
+    assert_fault (0, "ingest.0.journal", "what the segment begins with is broken");
+    assert_fault (0, "exporter.0.spool", "what the segment begins with is broken");
+}
+END_TEST
+
+/* What a log has from this batch on goes. */
+static void
+cut_log (const char *log, int seq_word, uint64_t seq)
+{
+    char dir[PATH_MAX];
+    snprintf (dir, sizeof dir, "%.900s/%s", chain.data_dir, log);
+    mr_doctored_t file;
+    size_t at = mr_doctor_open (&file, log, seq_word, seq);
+    uint64_t position = file.head.start + at;
+    free (file.bytes);
+    ck_assert_int_eq (mr_seglog_cut (dir, NULL, position, &err), MR_OK);
+}
+
+START_TEST (test_of_many_batches_twenty_are_named_and_the_others_counted)
+{
+    run_chain ();
+    mr_chain_close (&chain);
+    for (uint64_t seq = 2; seq <= 50; seq += 2) {
+        mr_doctor_word (IN_SPOOL (0), seq, MR_SPOOL_WORD_DEAD, 1);
+    }
+    audit ();
+    assert_fault (0, "", "5 more batches have other counts in the spool than in the journal");
+    cut_log (IN_SPOOL (0), 60);
+    audit ();
+    assert_fault (0, "", "10 more batches are settled and in no spool");
+    cut_log (IN_JOURNAL, 70);
+    audit ();
+    assert_fault (0, "", "4 more batches are in spools, and not in the journal");
+}
+END_TEST
+
+START_TEST (test_a_newest_file_whose_beginning_is_broken_is_refused_with_what_to_do)
+{
+    run_chain ();
+    mr_chain_close (&chain);
+    mr_doctor_snapshot (IN_JOURNAL, BATCHES, 0);
+    const mr_deep_visitor_t visitor = {on_fault, on_journal, on_spool, NULL};
+    ck_assert_int_eq (mr_deep_read (chain.data_dir, &visitor, &err), MR_INVALID);
+    ck_assert_ptr_nonnull (strstr (err.text, "/ingest.0.journal: what its newest file begins with "
+                                             "is broken; restore it or move the journal away"));
+    open_chain ();
+    mr_chain_take_in (&chain, 1);
+    mr_chain_finish (&chain, 1, 1);
+    mr_chain_close (&chain);
+    mr_doctor_snapshot (IN_SPOOL (1), 1, 0);
+    mr_tally_t tally;
+    ck_assert_int_eq (mr_tally_read (chain.data_dir, 0, &tally, &err), MR_INVALID);
+    ck_assert_ptr_nonnull (strstr (err.text, "/exporter.1.spool: what its newest file begins with "
+                                             "is broken; restore it or move the spool away"));
+}
+
 int
 main (void)
 {
@@ -374,6 +465,11 @@ main (void)
         test_damage_of_the_journal_matters_where_nothing_else_vouches,
         test_what_was_given_up_is_in_the_equation,
         test_without_a_window_what_the_journal_noted_holds,
+        test_a_frame_that_holds_no_batch_or_another_one_is_found,
+        test_a_number_that_does_not_rise_is_found,
+        test_a_start_of_a_segment_that_is_broken_is_found,
+        test_of_many_batches_twenty_are_named_and_the_others_counted,
+        test_a_newest_file_whose_beginning_is_broken_is_refused_with_what_to_do,
         NULL,
     };
     return mr_suite_run ("deep", tests);
