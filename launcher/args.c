@@ -37,7 +37,7 @@ help (FILE *out)
         "      --quiet        log to the log file only, not to stderr\n"
         "  -h, --help   -V, --version\n"
         "\n"
-        "SIGTERM, SIGINT: drain the chain and exit 0; a second one: kill it.\n"
+        "SIGTERM, SIGINT: drain the chain and exit 0; a SIGINT after that: kill it.\n"
         "SIGHUP: reopen log files and outputs of all workers.\n",
         out);
 }

@@ -131,7 +131,7 @@ on_signal (void *arg, short revents)
             reopen (self);
         } else {
             mr_log_info ("SIG%s: the chain goes down", sigabbrev_np ((int)info.ssi_signo));
-            go_down (self, mr_jobs_busy (&self->jobs, MR_JOB_DOWN));
+            go_down (self, info.ssi_signo == SIGINT && mr_jobs_busy (&self->jobs, MR_JOB_DOWN));
         }
     }
 }

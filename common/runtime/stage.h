@@ -5,7 +5,7 @@
  *   load and check the configuration (78), take the lock (75 when held), create, bind
  *   RUN/<name>.<slot>.ipc, connect to the next stage's workers as they appear, write a newline to
  *   --ready-fd, run. SIGTERM or SIGINT: unlink the socket, read until all upstreams have said
- *   farewell, drain, say farewell downstream, exit 0. A second SIGTERM: exit 1 at once.
+ *   farewell, drain, say farewell downstream, exit 0. A SIGINT after that: exit 1 at once.
  *   SIGUSR1: the same as SIGTERM, but nobody comes after it: a journal or spool of its own is
  *   finished first, however long that takes; a SIGTERM then ends that wait. SIGHUP: reopen files.
  *   One thread runs everything here; libzmq has its own. */

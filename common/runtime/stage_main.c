@@ -232,21 +232,26 @@ drain_step (void *arg, int64_t mono_ns)
     }
 }
 
+/* Told once more to stop. SIGTERM may come from several who mean the same: the launcher, its
+ * successor, the system that goes down and tells everybody at once. */
 static void
-begin_stop (mr_stage_t *self)
+stop_again (mr_stage_t *self, bool at_once)
 {
     if (self->leaving) {
         self->leaving = false;
         mr_log_info ("draining, and no longer waiting for what another life can do");
-        return;
-    }
-    if (self->stopping && self->unasked) {
-        self->unasked = false; /* the first time that somebody asks */
-        return;
-    }
-    if (self->stopping) {
+    } else if (at_once) {
         mr_log_warn ("stopped at once, without draining");
         _exit (MR_EXIT_FAILED);
+    }
+}
+
+static void
+begin_stop (mr_stage_t *self, bool at_once)
+{
+    if (self->stopping) {
+        stop_again (self, at_once);
+        return;
     }
     self->stopping = true;
     mr_log_info ("draining");
@@ -263,7 +268,7 @@ static void
 leave (mr_stage_t *self)
 {
     if (!self->stopping) {
-        begin_stop (self);
+        begin_stop (self, false);
         self->leaving = true;
     }
 }
@@ -280,7 +285,7 @@ on_signal (void *arg, short revents)
             continue;
         }
         if (info.ssi_signo != SIGHUP) {
-            begin_stop (self);
+            begin_stop (self, info.ssi_signo == SIGINT);
             continue;
         }
         mr_log_reopen ();
@@ -292,23 +297,12 @@ on_signal (void *arg, short revents)
 }
 
 static void
-end_unseen (mr_stage_t *self)
-{
-    self->exit_code = MR_EXIT_TEMPORARY;
-    if (!self->stopping) {
-        begin_stop (self);
-        self->unasked = true;
-    } else if (self->leaving) {
-        begin_stop (self);
-    }
-}
-
-static void
 on_tick (void *arg, int64_t mono_ns)
 {
     mr_stage_t *self = arg;
     if (mr_stage_hold (self, mono_ns)) {
-        end_unseen (self);
+        self->exit_code = MR_EXIT_TEMPORARY;
+        begin_stop (self, false);
     }
     if (self->ops->tick != NULL) {
         self->ops->tick (self->state, mono_ns);
@@ -428,9 +422,9 @@ mr_stage_main (int argc, char **argv, const mr_stage_ops_t *ops)
     const mr_program_t program = {
         .name = ops->name,
         .help = ops->help,
-        .signals =
-            "SIGTERM drains and stops, a second one stops at once; SIGUSR1 stops for good, when\n"
-            "all of its journal or spool is done; SIGHUP reopens files.",
+        .signals = "SIGTERM or SIGINT drains and stops, a SIGINT after it stops at once; SIGUSR1 "
+                   "stops for good, when\n"
+                   "all of its journal or spool is done; SIGHUP reopens files.",
         .busy = "temporary",
         .has_slot = true,
     };

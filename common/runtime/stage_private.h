@@ -50,7 +50,6 @@ struct mr_stage {
     int signal_fd;
     mr_presence_t presence;
     bool stopping;
-    bool unasked; /* it began to stop by itself, and nobody has told it to yet */
     bool leaving; /* for good: nothing may be left for another life */
     bool withdrawn;
     bool quiet; /* the stage knows that nothing will come any more */

@@ -94,6 +94,28 @@ def test_an_ingest_worker_goes_when_all_of_its_window_is_settled(make):
         chain.wait_out(staying, leaving)
 
 
+def test_sigterm_to_everybody_at_once_and_again_drains_and_replays_nothing(make):
+    """As a system that goes down does it, whose launcher says the same once more to each."""
+    chain = make(workers={"processor": 2})
+    with chain.producer() as producer:
+        for _ in range(3):
+            chain.more(producer, 1000)
+            pids = chain.pids()
+            for _ in range(2):
+                for name in pids:
+                    chain.kill(name, signal.SIGTERM)
+            wait_for(lambda pids=pids: not any(is_alive(pid) for pid in pids.values()),
+                     "all have ended")
+            chain.up()
+        chain.more(producer)
+        producer.finish()
+        wait_for(lambda: json.loads(chain.millrace("audit", "--json", code=None).stdout)
+                 ["in_flight"] == 0, "all has come through")
+        audit = json.loads(chain.millrace("audit", "--json").stdout)
+        assert (audit["replayed"], audit["duplicates_refused"]) == (0, 0), chain.complaints()
+        chain.wait_out(producer)
+
+
 def test_planned_operations_on_two_ingest_workers_replay_and_double_nothing(make):
     """Each with a journal of its own; a producer waits while its slot is gone, and goes on."""
     chain = make(workers={"ingest": 2, "processor": 2, "exporter": 2})

@@ -178,17 +178,19 @@ def test_a_killed_workers_successor_takes_its_slot(make):
     assert_exactly_once(chain.wait_lines(200), 200)
 
 
-def test_a_second_sigterm_ends_a_worker_that_cannot_drain(make):
+def test_a_sigint_ends_a_worker_that_cannot_drain_and_another_sigterm_does_not(make):
     chain = make()
     chain.listen()
-    chain.start("ingest.0")
+    chain.start("processor.0", "ingest.0")
+    chain.workers["processor.0"].send_signal(signal.SIGSTOP)  # connected, and takes nothing
     with chain.socket(zmq.PUSH, "pull") as sender:
         sender.send(b"{}")
         chain.counters("ingest.0", lambda c: c["ledger"]["in_flight"] == 1)
     process = chain.workers["ingest.0"]
-    process.send_signal(signal.SIGTERM)
-    chain.counters("ingest.0", lambda c: c["state"] == "draining")
-    process.send_signal(signal.SIGTERM)
+    for _ in range(3):
+        process.send_signal(signal.SIGTERM)
+        chain.counters("ingest.0", lambda c: c["state"] == "draining")
+    process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 1
 
 
