@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ typedef struct reading {
     uint64_t unrouted;  /* records that no sink takes, so far, ... */
     uint64_t unrouting; /* ... and those that are still to be looked at */
     bool unbalanced;    /* of their books */
+    json_t *missing;    /* ingest workers that have a window and no journal */
 } reading_t;
 
 /* ---- journals ---- */
@@ -34,29 +36,43 @@ journal_of (int slot, const mr_tally_t *tally, uint64_t dropped)
     snprintf (worker, sizeof worker, "ingest.%d", slot);
     snprintf (id, sizeof id, "%016" PRIx64, tally->journal);
     dropped = dropped < tally->exported ? dropped : tally->exported;
-    return json_pack ("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "worker",
-                      worker, "journal", id, "received", (json_int_t)tally->received, "exported",
-                      (json_int_t)(tally->exported - dropped), "filtered",
-                      (json_int_t)tally->filtered, "dead", (json_int_t)tally->dead, "dropped",
-                      (json_int_t)dropped, "lost", (json_int_t)tally->lost, "in_flight",
-                      (json_int_t)(tally->received - tally->settled_in), "ahead",
-                      (json_int_t)tally->ahead, "batches", (json_int_t)tally->top, "watermark",
-                      (json_int_t)tally->watermark, "settled_in", (json_int_t)tally->settled_in,
-                      "replayed", (json_int_t)tally->replayed, "duplicates_refused",
-                      (json_int_t)tally->refused, "balanced", (int)mr_tally_balanced (tally));
+    return json_pack (
+        "{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "worker", worker,
+        "journal", id, "received", (json_int_t)tally->received, "exported",
+        (json_int_t)(tally->exported - dropped), "filtered", (json_int_t)tally->filtered, "dead",
+        (json_int_t)tally->dead, "dropped", (json_int_t)dropped, "lost", (json_int_t)tally->lost,
+        "in_flight", (json_int_t)(tally->received - tally->settled_in), "ahead",
+        (json_int_t)tally->ahead, "batches", (json_int_t)tally->top, "watermark",
+        (json_int_t)tally->watermark, "settled_in", (json_int_t)tally->settled_in, "replayed",
+        (json_int_t)tally->replayed, "duplicates_refused", (json_int_t)tally->refused,
+        "unknown_through", (json_int_t)tally->unknown, "balanced", (int)mr_tally_balanced (tally));
+}
+
+static void
+note_missing (reading_t *reading, int slot)
+{
+    char worker[32];
+    snprintf (worker, sizeof worker, "ingest.%d", slot);
+    json_array_append_new (reading->missing, json_string (worker));
 }
 
 static mr_status_t
-read_journals (const char *data_dir, const mr_drops_t *drops, json_t *journals, mr_error_t *err)
+read_journals (const char *data_dir, reading_t *reading, json_t *journals, mr_error_t *err)
 {
+    const mr_drops_t *drops = &reading->drops;
     for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
         mr_tally_t tally;
+        char window[PATH_MAX + 32];
+        snprintf (window, sizeof window, "%s/ingest.%d.window", data_dir, slot);
+        bool has_window = access (window, F_OK) == 0; /* first: a journal is made before */
         mr_status_t status = mr_tally_read (data_dir, slot, &tally, err);
         if (status == MR_OK) {
             json_array_append_new (journals,
                                    journal_of (slot, &tally, mr_drops_of (drops, tally.journal)));
         } else if (status != MR_CLOSED) {
             return status;
+        } else if (has_window) {
+            note_missing (reading, slot);
         }
     }
     return MR_OK;
@@ -191,13 +207,15 @@ whole_of (const reading_t *reading, json_t *journals)
         json_object_set_new (audit, sums[i], json_integer (sum_of (journals, sums[i])));
     }
     bool balanced = all_balanced (journals) && all_balanced (reading->sinks) &&
-                    !reading->unbalanced && !is_unproved (journals, reading->sinks);
+                    !reading->unbalanced && json_array_size (reading->missing) == 0 &&
+                    !is_unproved (journals, reading->sinks);
     json_object_set_new (audit, "unrouted", json_integer ((json_int_t)reading->unrouted));
     json_object_set_new (
         audit, "pending",
         json_integer (pending_of (reading->sinks) + (json_int_t)reading->unrouting));
     json_object_set_new (audit, "balanced", json_boolean (balanced));
     json_object_set (audit, "journals", journals);
+    json_object_set (audit, "journals_missing", reading->missing);
     json_object_set (audit, "sinks", reading->sinks);
     return audit;
 }
@@ -212,15 +230,17 @@ mr_audit_read (const char *data_dir, const mr_config_t *config, json_t **ret_aud
     json_t *journals = json_array ();
     reading->config = config;
     reading->sinks = json_array ();
+    reading->missing = json_array ();
     mr_status_t status = mr_tally_sinks (data_dir, add_sink, reading, err);
     if (status == MR_OK) {
-        status = read_journals (data_dir, &reading->drops, journals, err);
+        status = read_journals (data_dir, reading, journals, err);
     }
     if (status == MR_OK) {
         *ret_audit = whole_of (reading, journals);
     }
     json_decref (journals);
     json_decref (reading->sinks);
+    json_decref (reading->missing);
     free (reading);
     return status;
 }
@@ -252,6 +272,30 @@ print_equation (const char *who, const json_t *counts)
     }
     printf (" + in flight %s: %s\n", number (counts, "in_flight", f),
             balanced ? "balanced" : "NOT balanced");
+}
+
+/* What of the journals is not there, though it should be. */
+static void
+print_gone (const json_t *audit)
+{
+    size_t index;
+    const json_t *row;
+    char through[32];
+    json_array_foreach (json_object_get (audit, "journals"), index, row)
+    {
+        if (json_integer_value (json_object_get (row, "unknown_through")) > 0) {
+            printf ("%s: batches up to %s are under way, and its journal ends before them: its "
+                    "end was taken away\n",
+                    json_string_value (json_object_get (row, "worker")),
+                    number (row, "unknown_through", through));
+        }
+    }
+    json_array_foreach (json_object_get (audit, "journals_missing"), index, row)
+    {
+        printf ("%s has a window and no journal: put its journal back, nothing proves its records "
+                "without\n",
+                json_string_value (row));
+    }
 }
 
 /* A sink that the configuration does not have any more. */
@@ -313,6 +357,11 @@ mr_audit_print (const json_t *audit)
                 "nothing proves these records without: NOT balanced\n");
         return MR_EXIT_FAILED;
     }
+    if (json_array_size (journals) == 0 &&
+        json_array_size (json_object_get (audit, "journals_missing")) > 0) {
+        print_gone (audit);
+        return MR_EXIT_FAILED;
+    }
     if (json_array_size (journals) == 0) {
         printf ("audit: nothing was received yet\n");
         return MR_EXIT_OK;
@@ -326,6 +375,7 @@ mr_audit_print (const json_t *audit)
     char unrouted[32];
     char ahead[32];
     print_equation ("audit", audit);
+    print_gone (audit);
     if (json_integer_value (json_object_get (audit, "ahead")) > 0) {
         printf ("of those in flight, %s are settled, behind a batch that is not yet; `status` "
                 "leaves them out\n",

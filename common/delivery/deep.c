@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { TRIES = 50, PAUSE_MS = 5, FIRST_ROWS = 1024 };
 
@@ -107,6 +108,7 @@ read_window (mr_deep_ingest_t *self, mr_error_t *err)
     status = mr_window_open (path, info.id, &window, err);
     self->watermark = info.watermark;
     self->done_count = 0;
+    self->under_way = 0;
     if (status != MR_OK) { /* of another start of the machine: what the journal noted holds */
         return status == MR_CLOSED ? MR_OK : status;
     }
@@ -114,6 +116,7 @@ read_window (mr_deep_ingest_t *self, mr_error_t *err)
         self->watermark = mr_window_base (window);
     }
     self->watermark = mr_window_settled_from (window, self->watermark);
+    self->under_way = mr_window_under_way (window);
     status = note_words (self, window);
     mr_window_close (&window);
     return status;
@@ -159,15 +162,57 @@ cut (mr_deep_t *self, mr_error_t *err)
     return status;
 }
 
+/* Something that changes when a journal or what is settled of it does. */
+static uint64_t
+state_of (const mr_deep_t *self)
+{
+    uint64_t state = 0;
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
+        state += self->ingests[slot].read_to + self->ingests[slot].watermark;
+    }
+    return state;
+}
+
+/* A journal without the batches that are to be settled next: told, and judged from where it
+ * begins. */
+static void
+begin_late (mr_deep_ingest_t *self)
+{
+    const mr_deep_taken_t *taken = self->taken.rows;
+    uint64_t records;
+    char name[32];
+    if (mr_deep_settled_in (self, &records) != MR_AGAIN || taken[0].seq <= self->watermark) {
+        return;
+    }
+    snprintf (name, sizeof name, "ingest.%d.journal", self->slot);
+    uint64_t begin = self->taken.count > 1 ? taken[1].segment : self->segment;
+    mr_deep_place_t place = {name, begin, begin, self->id, 0};
+    mr_deep_tell (self->deep, &place,
+                  "batches %llu to %llu are not settled, and gone with the segments before",
+                  (unsigned long long)self->watermark + 1, (unsigned long long)taken[0].seq);
+    self->watermark = taken[0].seq;
+    self->done_count = 0;
+}
+
 static mr_status_t
 cut_in_time (mr_deep_t *self, mr_error_t *err)
 {
+    uint64_t before = 0;
     mr_status_t status = MR_AGAIN;
     for (int i = 0; i < TRIES && status == MR_AGAIN; i++) {
         if (i > 0) {
             nanosleep (&(struct timespec){.tv_nsec = PAUSE_MS * 1000000}, NULL);
         }
         status = cut (self, err);
+        before = i == 0 ? state_of (self) : before;
+    }
+    if (status == MR_AGAIN && state_of (self) == before) {
+        for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
+            begin_late (&self->ingests[slot]);
+            self->ingests[slot].top = self->ingests[slot].last_seq;
+            self->ingests[slot].top_received = self->ingests[slot].total;
+        }
+        status = MR_OK;
     }
     if (status == MR_AGAIN) {
         mr_error_set (err, "the journals move too fast to be caught; try again");
@@ -191,9 +236,20 @@ by_identity (const void *a, const void *b)
     return (left->slot > right->slot) - (left->slot < right->slot);
 }
 
+static void
+look_for_windows (mr_deep_t *self)
+{
+    char path[PATH_MAX + 32];
+    for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
+        snprintf (path, sizeof path, "%s/ingest.%d.window", self->data_dir, slot);
+        self->ingests[slot].has_window = access (path, F_OK) == 0;
+    }
+}
+
 static mr_status_t
 read_all (mr_deep_t *self, mr_error_t *err)
 {
+    look_for_windows (self);
     mr_status_t status = read_journals (self, err);
     if (status == MR_OK) {
         status = read_spools (self, err);

@@ -278,6 +278,23 @@ judge_strangers (const mr_deep_ingest_t *self, range_t range)
     tell_rest (&strangers, "are in spools, and not in the journal");
 }
 
+/* What is under way has been journaled before. */
+static void
+judge_end (const mr_deep_ingest_t *self, mr_tally_t *tally)
+{
+    if (self->under_way <= self->last_seq) {
+        return;
+    }
+    char name[32];
+    snprintf (name, sizeof name, "ingest.%d.journal", self->slot);
+    mr_deep_place_t place = {name, self->segment, self->read_to, self->id, self->last_seq + 1};
+    tally->unknown = self->under_way;
+    mr_deep_tell (self->deep, &place,
+                  "the journal ends here, with batch %llu; batches up to %llu are under way: its "
+                  "end was taken away",
+                  (ull)self->last_seq, (ull)self->under_way);
+}
+
 /* Numbers that the journal has trimmed and no spool has. Only when the sums say that something is
  * amiss: numbers may have been skipped. */
 static void
@@ -383,6 +400,7 @@ judge_journal (mr_deep_t *deep, mr_deep_ingest_t *self)
         tell_difference (self, tally);
         name_suspects (self, range, from);
     }
+    judge_end (self, tally);
     deep->visitor->journal (deep->visitor->arg, &result);
     return MR_OK;
 }
@@ -394,6 +412,12 @@ mr_deep_judge (mr_deep_t *self)
     for (int slot = 0; slot < MR_SLOTS_MAX && status == MR_OK; slot++) {
         if (self->ingests[slot].id != 0) {
             status = judge_journal (self, &self->ingests[slot]);
+        } else if (self->ingests[slot].has_window) {
+            mr_deep_place_t nowhere = {.log = NULL};
+            mr_deep_tell (self, &nowhere,
+                          "ingest.%d has a window and no journal: put ingest.%d.journal back, "
+                          "nothing proves its records without",
+                          slot, slot);
         }
     }
     for (int slot = 0; slot < MR_SLOTS_MAX && status == MR_OK; slot++) {

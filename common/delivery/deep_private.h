@@ -82,6 +82,8 @@ typedef struct mr_deep_ingest {
     mr_deep_list_t taken;  /* mr_deep_taken_t, seqs rising */
     mr_deep_list_t lost;   /* mr_deep_lost_t */
     mr_deep_list_t holes;  /* mr_deep_hole_t */
+    uint64_t under_way;    /* the highest seq that was, before the journal was read again */
+    bool has_window;       /* before anything was read */
     uint64_t watermark;    /* the cut, and ... */
     uint64_t top;          /* ... the last batch then */
     uint64_t top_received; /* received through it */

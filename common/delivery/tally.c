@@ -1,5 +1,6 @@
 #include "common/delivery/tally.h"
 
+#include "common/base/hash.h"
 #include "common/base/seglog_walk.h"
 #include "common/base/slots.h"
 #include "common/delivery/journal.h"
@@ -138,6 +139,7 @@ read_window (const char *data_dir, int slot, const mr_journal_info_t *info, mr_t
         seq = mr_window_settled_from (window, seq);
         tally->replayed = mr_window_replayed (window);
         tally->refused = mr_window_refused (window);
+        tally->unknown = mr_window_under_way (window); /* the journal, read after it, has it */
         mr_window_close (&window);
     } else if (status == MR_CLOSED) {
         status = MR_OK; /* of another start of the machine: what the journal noted holds */
@@ -229,15 +231,53 @@ look_once (const char *data_dir, int slot, bool every, mr_tally_t *ret_tally, mr
     if (status == MR_OK) {
         uint64_t open = tally.received - tally.settled_in; /* the spools may be later than it */
         tally.ahead = tally.ahead < open ? tally.ahead : open;
+        tally.unknown = tally.unknown > tally.top ? tally.unknown : 0;
         *ret_tally = tally;
     }
     return status;
+}
+
+/* A number that changes when the log does. */
+static uint64_t
+state_of (const char *dir, uint16_t kind)
+{
+    mr_seglog_options_t options = {
+        .dir = dir,
+        .kind = kind,
+        .read_only = true,
+        .segment_bytes = MR_SEGLOG_SEGMENT_MIN,
+        .max_payload_bytes = MR_BATCH_MAX_BYTES + MR_JOURNAL_TRAILER_MAX,
+    };
+    mr_seglog_t *log = NULL;
+    mr_error_t ignored;
+    uint64_t ends[2] = {0};
+    if (access (dir, F_OK) == 0 && mr_seglog_open (&options, &log, &ignored) == MR_OK) {
+        ends[0] = mr_seglog_first (log);
+        ends[1] = mr_seglog_end (log);
+    }
+    mr_seglog_close (&log);
+    return mr_hash64 (ends, sizeof ends);
+}
+
+static uint64_t
+state_of_all (const char *data_dir, int slot)
+{
+    char dir[PATH_MAX];
+    uint64_t states[1 + MR_SLOTS_MAX];
+    mr_journal_path (data_dir, slot, dir);
+    states[0] = state_of (dir, MR_JOURNAL_KIND);
+    for (int i = 0; i < MR_SLOTS_MAX; i++) {
+        mr_spool_path (data_dir, i, dir);
+        states[1 + i] = state_of (dir, MR_SPOOL_KIND);
+    }
+    return mr_hash64 (states, sizeof states);
 }
 
 mr_status_t
 mr_tally_read (const char *data_dir, int slot, mr_tally_t *ret_tally, mr_error_t *err)
 {
     mr_status_t status = MR_AGAIN;
+    uint64_t before = 0;
     for (int i = 0; i < TRIES && status == MR_AGAIN; i++) {
         if (i > 0) {
             nanosleep (&(struct timespec){.tv_nsec = PAUSE_MS * 1000000}, NULL);
@@ -245,7 +285,16 @@ mr_tally_read (const char *data_dir, int slot, mr_tally_t *ret_tally, mr_error_t
         /* The watermark may stand far behind, for one batch that somebody holds: then no new
          * segment will do. */
         bool every = i > 0;
+        before = i == 1 ? state_of_all (data_dir, slot) : before;
         status = look_once (data_dir, slot, every, ret_tally, err);
+    }
+    if (status == MR_AGAIN && before == state_of_all (data_dir, slot)) {
+        mr_error_set (err,
+                      "ingest.%d: nothing moves, and the first segments of its journal, or of a "
+                      "spool, are gone with batches that are not settled: put them back, nothing "
+                      "proves their records without",
+                      slot);
+        return MR_INVALID;
     }
     if (status == MR_AGAIN) {
         mr_error_set (err, "ingest.%d moves too fast to be caught; try again", slot);
@@ -256,7 +305,8 @@ mr_tally_read (const char *data_dir, int slot, mr_tally_t *ret_tally, mr_error_t
 bool
 mr_tally_balanced (const mr_tally_t *self)
 {
-    return self->settled_in == self->exported + self->filtered + self->dead + self->lost;
+    return self->unknown == 0 &&
+           self->settled_in == self->exported + self->filtered + self->dead + self->lost;
 }
 
 /* ---- running totals ---- */

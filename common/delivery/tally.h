@@ -28,6 +28,8 @@ typedef struct mr_tally {
     uint64_t batches;
     uint64_t lost;     /* through the watermark: given up by ingest, as its journal notes */
     uint64_t ahead;    /* above the watermark, but in a spool or given up: a batch before waits */
+    uint64_t unknown;  /* 0, or: batches up to this one are under way, and end behind the journal's
+                          last one: its end was taken away */
     uint64_t replayed; /* batches pushed again, since the window was made */
     uint64_t refused;  /* stale copies that exporters refused, since then */
 } mr_tally_t;
@@ -35,11 +37,12 @@ typedef struct mr_tally {
 /* Look at the journal of ingest worker `slot` and at all spools of the data directory, whether
  * anything runs or not.
  * MR_OK; MR_CLOSED: it has no journal; MR_AGAIN: it moves too fast to be caught, try again;
- * MR_INVALID, MR_SYSTEM. */
+ * MR_INVALID: also when nothing moves, and segments that would tell are gone; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_tally_read (const char *data_dir, int slot, mr_tally_t *ret_tally,
                                     mr_error_t *err);
 
-/* Whether the equation holds: settled_in = exported + filtered + dead + lost. */
+/* Whether the equation holds: settled_in = exported + filtered + dead + lost; and the journal knows
+ * all batches that are under way. */
 bool mr_tally_balanced (const mr_tally_t *self);
 
 /* ---- running totals ---- */

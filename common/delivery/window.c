@@ -334,6 +334,18 @@ mr_window_top (const mr_window_t *self)
     return top;
 }
 
+uint64_t
+mr_window_under_way (const mr_window_t *self)
+{
+    uint64_t top = 0;
+    for (uint64_t i = 0; i < MR_WINDOW_RING; i++) {
+        mr_window_word_t word = unpack (atomic_load (&self->map->words[i]));
+        bool is_open = word.state == MR_WINDOW_SENT || word.state == MR_WINDOW_CLAIMED;
+        top = is_open && word.seq > top ? word.seq : top;
+    }
+    return top;
+}
+
 void
 mr_window_send (mr_window_t *self, uint64_t seq)
 {

@@ -99,6 +99,9 @@ uint64_t mr_window_settled_from (const mr_window_t *self, uint64_t from);
 /* The highest seq of all words; the base where that is higher. */
 uint64_t mr_window_top (const mr_window_t *self);
 
+/* The highest seq that is SENT or CLAIMED; 0: none is. Its journal has it, or has been cut. */
+uint64_t mr_window_under_way (const mr_window_t *self);
+
 /* Ingest only, a seq that is not in the ring yet. */
 void mr_window_send (mr_window_t *self, uint64_t seq);
 

@@ -196,6 +196,7 @@ def test_a_rotated_file_is_compared_from_where_it_begins(make):
     chain = make(extra=SINKS)
     with chain.producer() as producer:
         chain.more(producer, 500)
+        wait_for(lambda: lines_in([chain.out]) > 0, "rows in the old file")
         os.rename(chain.out, os.path.join(chain.folder, "out.77.jsonl"))
         wait_for(lambda: os.path.exists(chain.out), "a new file")
         chain.more(producer, 500)

@@ -1,8 +1,10 @@
 """Directories that somebody removes or moves away under a chain that runs: it notices, says so, and
 promises nothing more."""
 import contextlib
+import json
 import os
 import shutil
+import signal
 
 import pytest
 import zmq
@@ -91,6 +93,44 @@ def test_nobody_hears_ok_once_a_removed_data_directory_was_noticed(make):
         assert_refused(chain, producer)
         chain.millrace("down", code=None)
         wait_for(lambda: not chain.pids(), "all have ended")
+
+
+def test_the_audit_does_not_call_it_balanced_when_one_of_two_journals_is_gone(make):
+    chain = make(workers={"ingest": 2})
+    with chain.producer(0) as first, chain.producer(1, p=1) as second:
+        for producer in (first, second):
+            chain.more(producer)
+            producer.finish()
+        chain.wait_out(first, second)
+    shutil.rmtree(os.path.join(chain.data_dir, "ingest.1.journal"))
+    text = "ingest.1 has a window and no journal: put "
+    audit = json.loads(chain.millrace("audit", "--json", code=1).stdout)
+    assert audit["journals_missing"] == ["ingest.1"] and not audit["balanced"]
+    assert text in chain.millrace("audit", code=1).stdout
+    assert text in chain.millrace("audit", "--deep", code=1).stdout
+
+
+def test_the_audit_misses_what_was_acknowledged_and_cut_off_the_journal(make):
+    """The window knows what is under way, until the machine starts again."""
+    chain = make()
+    with chain.producer() as producer:
+        chain.more(producer)
+        assert chain.kill("exporter.0", signal.SIGSTOP)
+        wait_for(lambda: json.loads(chain.millrace("audit", "--json").stdout)["in_flight"] >= 100,
+                 "some are under way")
+        chain.kill_all()
+        producer.fault = "given up"
+    frames = [row for line in chain.millrace("log", "ls", "ingest.0.journal", "--json")
+              .stdout.splitlines() if "batch" in (row := json.loads(line))]
+    chain.millrace("log", "cut", "ingest.0.journal", str(frames[-1]["position"]), "--yes")
+    audit = json.loads(chain.millrace("audit", "--json", code=1).stdout)
+    assert audit["journals"][0]["unknown_through"] == frames[-1]["batch"]
+    said = chain.millrace("audit", code=1).stdout
+    last = frames[-1]["batch"]
+    assert f"ingest.0: batches up to {last} are under way, and its journal ends" in said
+    fault, = json.loads(chain.millrace("audit", "--deep", "--json", code=1).stdout)["faults"]
+    assert fault["what"].startswith(f"the journal ends here, with batch {frames[-2]['batch']};")
+    assert fault["file"].startswith("ingest.0.journal/")
 
 
 def test_the_audit_does_not_call_it_balanced_when_no_journal_is_left(make):

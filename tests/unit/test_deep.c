@@ -295,6 +295,24 @@ START_TEST (test_a_batch_that_the_journal_does_not_know_is_found)
 }
 END_TEST
 
+START_TEST (test_batches_gone_with_the_first_segments_before_they_were_settled_are_found)
+{
+    open_chain ();
+    for (uint64_t seq = 1; seq <= BATCHES; seq++) {
+        mr_chain_take_in (&chain, seq);
+    }
+    mr_chain_finish (&chain, 1, 0);
+    mr_chain_finish (&chain, 2, 1);
+    mr_chain_close (&chain);
+    char path[PATH_MAX + 64];
+    snprintf (path, sizeof path, "%s/ingest.0.journal/0000000000000000.seg", chain.data_dir);
+    ck_assert_int_eq (unlink (path), 0);
+    audit ();
+    assert_fault (0, "ingest.0.journal", "batches 3 to ");
+    assert_fault (0, "", " are missing");
+}
+END_TEST
+
 START_TEST (test_a_window_that_says_done_of_what_is_in_no_spool_is_found)
 {
     run_chain ();
@@ -461,6 +479,7 @@ main (void)
         test_totals_at_the_start_of_a_segment_that_are_off_are_found,
         test_a_frame_that_was_removed_from_the_journal_is_missed,
         test_a_batch_that_the_journal_does_not_know_is_found,
+        test_batches_gone_with_the_first_segments_before_they_were_settled_are_found,
         test_a_window_that_says_done_of_what_is_in_no_spool_is_found,
         test_damage_of_the_journal_matters_where_nothing_else_vouches,
         test_what_was_given_up_is_in_the_equation,

@@ -1,14 +1,18 @@
 /* The audit's equation, from files alone: a journal, a window and two spools. */
 #include "common/delivery/tally.h"
 
+#include "common/base/seglog_walk.h"
 #include "common/delivery/journal.h"
 #include "common/delivery/window.h"
 #include "tests/support/chain_kit.h"
+#include "tests/support/doctor.h"
 #include "tests/support/suite.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static mr_error_t err;
 static mr_chain_t chain = {
@@ -110,6 +114,56 @@ START_TEST (test_a_batch_that_was_given_up_is_lost_and_counted)
 }
 END_TEST
 
+/* Position of the frame of this batch in the journal. */
+static uint64_t
+journal_place (uint64_t seq)
+{
+    mr_doctored_t file;
+    mr_doctor_data (chain.data_dir);
+    size_t at = mr_doctor_open (&file, "ingest.0.journal", MR_JOURNAL_WORD_SEQ, seq);
+    free (file.bytes);
+    return file.head.start + at;
+}
+
+START_TEST (test_batches_under_way_that_the_journal_has_lost_are_found)
+{
+    mr_chain_open (&chain);
+    for (uint64_t seq = 1; seq <= 4; seq++) {
+        mr_chain_take_in (&chain, seq);
+    }
+    mr_chain_finish (&chain, 1, 0);
+    ck_assert_uint_eq (look ().unknown, 0);
+    mr_chain_close (&chain);
+    char dir[PATH_MAX];
+    mr_journal_path (chain.data_dir, 0, dir);
+    ck_assert_int_eq (mr_seglog_cut (dir, NULL, journal_place (3), &err), MR_OK);
+    mr_tally_t tally = look ();
+    ck_assert_uint_eq (tally.unknown, 4);
+    ck_assert_uint_eq (tally.settled_in, tally.exported + tally.filtered); /* it would balance */
+    ck_assert (!mr_tally_balanced (&tally));
+}
+END_TEST
+
+START_TEST (test_a_journal_that_begins_behind_what_is_not_settled_is_not_called_fast)
+{
+    chain.journal_segment = 8192;
+    mr_chain_open (&chain);
+    for (uint64_t seq = 1; seq <= 200; seq++) {
+        mr_chain_take_in (&chain, seq);
+    }
+    mr_chain_finish (&chain, 1, 0);
+    mr_chain_close (&chain);
+    char path[PATH_MAX + 64];
+    ck_assert_uint_gt (journal_place (200), 8192); /* another segment */
+    snprintf (path, sizeof path, "%s/ingest.0.journal/0000000000000000.seg", chain.data_dir);
+    ck_assert_int_eq (unlink (path), 0);
+    chain.journal_segment = 1 << 20;
+    mr_tally_t tally;
+    ck_assert_int_eq (mr_tally_read (chain.data_dir, 0, &tally, &err), MR_INVALID);
+    ck_assert_ptr_nonnull (strstr (err.text, "ingest.0: nothing moves, and the first segments"));
+}
+END_TEST
+
 START_TEST (test_a_follower_sees_what_comes_and_counts_nothing_twice)
 {
     mr_chain_open (&chain);
@@ -172,6 +226,8 @@ main (void)
         test_what_was_received_is_settled_or_in_flight,
         test_a_batch_that_is_in_no_spool_breaks_the_equation,
         test_a_batch_that_was_given_up_is_lost_and_counted,
+        test_batches_under_way_that_the_journal_has_lost_are_found,
+        test_a_journal_that_begins_behind_what_is_not_settled_is_not_called_fast,
         test_a_follower_sees_what_comes_and_counts_nothing_twice,
         NULL,
     };
