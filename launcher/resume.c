@@ -1,7 +1,6 @@
 #include "launcher/resume.h"
 
-#include "common/base/clock.h"
-#include "launcher/filetail.h"
+#include "launcher/folder.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,166 +9,36 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CANDIDATES_MAX = 4096 };
-
-/* A regular file beside the followed one. */
-typedef struct candidate {
-    char name[NAME_MAX + 1];
-    dev_t device;
-    ino_t inode;
-    int64_t bytes;
-    int64_t mtime_ns;
-    bool taken;
-} candidate_t;
-
-/* One directory, read once. */
-typedef struct folder {
-    char path[PATH_MAX]; /* of the directory */
-    const char *base;    /* name of the followed file in it */
-    mr_place_t **former; /* places of files that were sent to their ends */
+/* One directory, and what is known of its files. */
+typedef struct search {
+    mr_folder_t folder;
+    mr_place_t **places; /* of files that were not sent to their ends */
+    size_t place_count;
+    mr_place_t **former; /* of files that were */
     size_t former_count;
-    candidate_t *list;
-    size_t count;
-} folder_t;
+} search_t;
 
-/* ---- names ---- */
-
-/* One separator and then a number or a time: digits, and what stands between them. */
+/* A place says that it may be of use. */
 static bool
-is_stamp (const char *text, size_t bytes)
+is_wanted (void *arg, const mr_folder_file_t *file)
 {
-    bool digits = false;
-    for (size_t i = 1; i < bytes; i++) {
-        bool digit = text[i] >= '0' && text[i] <= '9';
-        digits = digits || digit;
-        if (!digit && strchr (".-_:TZ+", text[i]) == NULL) {
-            return false;
-        }
-    }
-    return bytes > 1 && strchr (".-_", text[0]) != NULL && digits;
-}
-
-bool
-mr_resume_rotated (const char *base, const char *name)
-{
-    size_t base_bytes = strlen (base);
-    size_t name_bytes = strlen (name);
-    const char *dot = strrchr (base, '.');
-    if (name_bytes > base_bytes && memcmp (name, base, base_bytes) == 0 &&
-        is_stamp (name + base_bytes, name_bytes - base_bytes)) {
-        return true;
-    }
-    if (dot == NULL || dot == base || name_bytes <= base_bytes) {
-        return false;
-    }
-    size_t stem_bytes = (size_t)(dot - base);
-    size_t end_bytes = base_bytes - stem_bytes;
-    return memcmp (name, base, stem_bytes) == 0 &&
-           strcmp (name + name_bytes - end_bytes, dot) == 0 &&
-           is_stamp (name + stem_bytes, name_bytes - base_bytes);
-}
-
-/* ---- the directory ---- */
-
-static bool
-look_at (DIR *dir, const char *name, candidate_t *ret_candidate)
-{
-    struct stat status;
-    if (fstatat (dirfd (dir), name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG (status.st_mode)) {
-        return false;
-    }
-    *ret_candidate = (candidate_t){
-        .device = status.st_dev,
-        .inode = status.st_ino,
-        .bytes = (int64_t)status.st_size,
-        .mtime_ns = (int64_t)status.st_mtim.tv_sec * MR_NS_PER_S + status.st_mtim.tv_nsec,
-    };
-    snprintf (ret_candidate->name, sizeof ret_candidate->name, "%s", name);
-    return true;
-}
-
-/* Later written ones behind; of two at the same moment a higher number is the older one, and of two
- * times the lower one. */
-static int
-by_time (const void *a, const void *b)
-{
-    const candidate_t *left = a;
-    const candidate_t *right = b;
-    if (left->mtime_ns != right->mtime_ns) {
-        return left->mtime_ns < right->mtime_ns ? -1 : 1;
-    }
-    size_t left_bytes = strlen (left->name);
-    size_t right_bytes = strlen (right->name);
-    if (left_bytes != right_bytes) {
-        return left_bytes > right_bytes ? -1 : 1;
-    }
-    const char *digits = left->name + left_bytes;
-    while (digits > left->name && digits[-1] >= '0' && digits[-1] <= '9') {
-        digits--;
-    }
-    bool number = left->name + left_bytes - digits < 8; /* else a date */
-    return number ? strcmp (right->name, left->name) : strcmp (left->name, right->name);
-}
-
-/* Those that may be of use: by their name, or because a place says so. */
-static bool
-is_wanted (const folder_t *folder, const candidate_t *candidate, mr_place_t *const *places,
-           size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        const mr_place_facts_t *facts = mr_place_facts (places[i]);
-        if (facts->device == (uint64_t)candidate->device &&
-            facts->inode == (uint64_t)candidate->inode) {
+    const search_t *search = arg;
+    for (size_t i = 0; i < search->place_count; i++) {
+        const mr_place_facts_t *facts = mr_place_facts (search->places[i]);
+        if (facts->device == (uint64_t)file->device && facts->inode == (uint64_t)file->inode) {
             return true;
         }
     }
-    return strcmp (candidate->name, folder->base) == 0 ||
-           mr_resume_rotated (folder->base, candidate->name);
-}
-
-/* Followed through a symbolic link, a file is rotated where it lies. */
-static void
-read_folder (const char *path, mr_place_t *const *places, size_t count, folder_t *folder)
-{
-    char real[PATH_MAX];
-    snprintf (folder->path, sizeof folder->path, "%s", realpath (path, real) != NULL ? real : path);
-    char *slash = strrchr (folder->path, '/');
-    *slash = '\0';
-    folder->base = slash + 1;
-    folder->list = calloc (CANDIDATES_MAX, sizeof *folder->list);
-    DIR *dir = opendir (folder->path[0] != '\0' ? folder->path : "/");
-    if (folder->list == NULL || dir == NULL) {
-        if (dir != NULL) {
-            closedir (dir);
-        }
-        return;
-    }
-    const struct dirent *entry;
-    while (folder->count < CANDIDATES_MAX && (entry = readdir (dir)) != NULL) {
-        candidate_t *candidate = &folder->list[folder->count];
-        folder->count +=
-            look_at (dir, entry->d_name, candidate) && is_wanted (folder, candidate, places, count);
-    }
-    closedir (dir);
-    qsort (folder->list, folder->count, sizeof *folder->list, by_time);
-}
-
-static int
-open_in (const folder_t *folder, const char *name)
-{
-    char path[PATH_MAX + NAME_MAX + 2];
-    snprintf (path, sizeof path, "%s/%s", folder->path, name);
-    return open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return false;
 }
 
 /* ---- one place ---- */
 
 /* Open it, if it holds what was read. */
 static int
-open_fitting (const folder_t *folder, const candidate_t *candidate, const mr_place_t *place)
+open_fitting (const search_t *search, const mr_folder_file_t *candidate, const mr_place_t *place)
 {
-    int fd = open_in (folder, candidate->name);
+    int fd = mr_folder_open (&search->folder, candidate->name);
     if (fd >= 0 && !mr_place_fits (place, fd)) {
         close (fd);
         fd = -1;
@@ -181,30 +50,30 @@ open_fitting (const folder_t *folder, const candidate_t *candidate, const mr_pla
  * read, as a copy does that was made before the file was truncated. Copies are looked for only
  * among the names of rotation and the file itself; the longest counts. */
 static int
-find_file (const folder_t *folder, const mr_place_t *place, candidate_t **ret_candidate)
+find_file (const search_t *search, const mr_place_t *place, mr_folder_file_t **ret_candidate)
 {
     const mr_place_facts_t *facts = mr_place_facts (place);
     int best = -1;
-    for (size_t i = 0; i < folder->count; i++) {
-        candidate_t *candidate = &folder->list[i];
+    for (size_t i = 0; i < search->folder.count; i++) {
+        mr_folder_file_t *candidate = &search->folder.list[i];
         if ((uint64_t)candidate->device == facts->device &&
             (uint64_t)candidate->inode == facts->inode) {
-            int fd = open_fitting (folder, candidate, place);
+            int fd = open_fitting (search, candidate, place);
             if (fd >= 0) {
                 *ret_candidate = candidate;
                 return fd;
             }
         }
     }
-    for (size_t i = 0; i < folder->count && mr_place_reach (place) > 0; i++) {
-        candidate_t *candidate = &folder->list[i];
-        bool named = strcmp (candidate->name, folder->base) == 0 ||
-                     mr_resume_rotated (folder->base, candidate->name);
+    for (size_t i = 0; i < search->folder.count && mr_place_reach (place) > 0; i++) {
+        mr_folder_file_t *candidate = &search->folder.list[i];
+        bool named = strcmp (candidate->name, search->folder.base) == 0 ||
+                     mr_folder_rotated (search->folder.base, candidate->name);
         if (!named || candidate->taken ||
             (best >= 0 && candidate->bytes <= (*ret_candidate)->bytes)) {
             continue;
         }
-        int fd = open_fitting (folder, candidate, place);
+        int fd = open_fitting (search, candidate, place);
         if (fd >= 0) {
             if (best >= 0) {
                 close (best);
@@ -229,12 +98,12 @@ add (mr_resume_t *self, int fd, const char *name)
 /* The name of a file that was sent to its end, as far as it went then: its writer may have gone on.
  * "": it was not. */
 static const char *
-former_name (const folder_t *folder, const candidate_t *candidate, int fd)
+former_name (const search_t *search, const mr_folder_file_t *candidate, int fd)
 {
-    for (size_t i = 0; i < folder->former_count; i++) {
-        const mr_place_facts_t *facts = mr_place_facts (folder->former[i]);
+    for (size_t i = 0; i < search->former_count; i++) {
+        const mr_place_facts_t *facts = mr_place_facts (search->former[i]);
         if (facts->device == (uint64_t)candidate->device &&
-            facts->inode == (uint64_t)candidate->inode && mr_place_fits (folder->former[i], fd)) {
+            facts->inode == (uint64_t)candidate->inode && mr_place_fits (search->former[i], fd)) {
             return facts->base;
         }
     }
@@ -243,25 +112,25 @@ former_name (const folder_t *folder, const candidate_t *candidate, int fd)
 
 /* Rotated since: they were written to after the last of the known ones was. */
 static void
-add_rotated (mr_resume_t *self, folder_t *folder, int64_t since_ns)
+add_rotated (mr_resume_t *self, search_t *search, int64_t since_ns)
 {
-    for (size_t i = 0; i < folder->count; i++) {
-        candidate_t *candidate = &folder->list[i];
+    for (size_t i = 0; i < search->folder.count; i++) {
+        mr_folder_file_t *candidate = &search->folder.list[i];
         if (candidate->taken || candidate->mtime_ns < since_ns ||
-            !mr_resume_rotated (folder->base, candidate->name)) {
+            !mr_folder_rotated (search->folder.base, candidate->name)) {
             continue;
         }
         if (self->count + 1 >= MR_LINES_NEXT_MAX) {
             fprintf (stderr,
                      "%s/%s and later ones: too many files were rotated meanwhile; send "
                      "them by name\n",
-                     folder->path, candidate->name);
+                     search->folder.path, candidate->name);
             return;
         }
-        int fd = open_in (folder, candidate->name);
-        const char *name = fd >= 0 ? former_name (folder, candidate, fd) : "";
+        int fd = mr_folder_open (&search->folder, candidate->name);
+        const char *name = fd >= 0 ? former_name (search, candidate, fd) : "";
         if (fd >= 0 && name[0] == '\0') {
-            fprintf (stderr, "%s/%s was rotated meanwhile: it is sent next\n", folder->path,
+            fprintf (stderr, "%s/%s was rotated meanwhile: it is sent next\n", search->folder.path,
                      candidate->name);
         }
         if (fd >= 0) {
@@ -273,21 +142,21 @@ add_rotated (mr_resume_t *self, folder_t *folder, int64_t since_ns)
 /* One place after another. Returns when the last of their files was last written to, as far as that
  * is known. */
 static int64_t
-add_known (mr_resume_t *self, folder_t *folder, mr_place_t **places, size_t count,
-           candidate_t **ret_last)
+add_known (mr_resume_t *self, search_t *search, mr_place_t **places, size_t count,
+           mr_folder_file_t **ret_last)
 {
     int64_t since_ns = 0;
     for (size_t i = 0; i < count; i++) {
         const mr_place_facts_t *facts = mr_place_facts (places[i]);
-        candidate_t *candidate = NULL;
-        int fd = find_file (folder, places[i], &candidate);
+        mr_folder_file_t *candidate = NULL;
+        int fd = find_file (search, places[i], &candidate);
         int64_t written_ns = facts->seen_ns;
         if (fd >= 0) {
-            if (strcmp (candidate->name, folder->base) == 0) {
+            if (strcmp (candidate->name, search->folder.base) == 0) {
                 fprintf (stderr, MR_RESUME_GREW, facts->path);
             } else {
                 fprintf (stderr, "%s was renamed to %s/%s: the rest of it is sent first\n",
-                         facts->path, folder->path, candidate->name);
+                         facts->path, search->folder.path, candidate->name);
             }
             /* The name under which its lines are numbered is that of what was read. */
             add (self, fd, facts->base);
@@ -307,11 +176,12 @@ mr_resume_find (const char *dir, const char *path, mr_resume_t *ret_resume)
 {
     mr_resume_t *self = ret_resume;
     mr_place_t *places[MR_RESUME_PLACES];
-    folder_t folder = {.count = 0};
-    candidate_t *last = NULL;
+    search_t search = {.places = places};
+    mr_folder_file_t *last = NULL;
     struct stat now = {0};
     *self = (mr_resume_t){.count = 0};
     size_t count = mr_place_list (dir, path, true, places, MR_RESUME_PLACES);
+    search.place_count = count;
     if (count == 0) {
         return;
     }
@@ -321,30 +191,30 @@ mr_resume_find (const char *dir, const char *path, mr_resume_t *ret_resume)
         close (fd);
         fd = -1;
     }
-    read_folder (path, places, count, &folder);
-    folder.former = calloc (MR_PLACE_KEPT, sizeof (mr_place_t *));
-    if (folder.former != NULL) {
-        folder.former_count = mr_place_list (dir, path, false, folder.former, MR_PLACE_KEPT);
+    mr_folder_read (path, is_wanted, &search, &search.folder);
+    search.former = calloc (MR_PLACE_KEPT, sizeof (mr_place_t *));
+    if (search.former != NULL) {
+        search.former_count = mr_place_list (dir, path, false, search.former, MR_PLACE_KEPT);
     }
-    int64_t since_ns = add_known (self, &folder, places, count, &last);
+    int64_t since_ns = add_known (self, &search, places, count, &last);
     if (fd >= 0 && last != NULL && last->device == now.st_dev && last->inode == now.st_ino) {
         close (fd);
     } else {
-        for (size_t i = 0; i < folder.count; i++) {
-            folder.list[i].taken =
-                folder.list[i].taken || (fd >= 0 && folder.list[i].device == now.st_dev &&
-                                         folder.list[i].inode == now.st_ino);
+        for (size_t i = 0; i < search.folder.count; i++) {
+            search.folder.list[i].taken = search.folder.list[i].taken ||
+                                          (fd >= 0 && search.folder.list[i].device == now.st_dev &&
+                                           search.folder.list[i].inode == now.st_ino);
         }
-        add_rotated (self, &folder, since_ns);
+        add_rotated (self, &search, since_ns);
         if (fd >= 0) {
             add (self, fd, "");
         }
     }
-    for (size_t i = 0; i < folder.former_count; i++) {
-        mr_place_close (&folder.former[i]);
+    for (size_t i = 0; i < search.former_count; i++) {
+        mr_place_close (&search.former[i]);
     }
-    free (folder.former);
-    free (folder.list);
+    free (search.former);
+    mr_folder_release (&search.folder);
 }
 
 mr_place_t *

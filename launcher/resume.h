@@ -30,8 +30,4 @@ mr_place_t *mr_resume_lost (mr_resume_t *self);
 /* Close what was not taken. */
 void mr_resume_release (mr_resume_t *self);
 
-/* Whether `name` is what rotation makes of `base`: "a.log.1", "a.log-20261123", "a-20261123.log",
- * not "a.log.old", "a.log.1.gz". */
-bool mr_resume_rotated (const char *base, const char *name);
-
 #endif

@@ -1,7 +1,7 @@
 #include "common/base/hash.h"
 #include "launcher/filetail.h"
+#include "launcher/folder.h"
 #include "launcher/place.h"
-#include "launcher/resume.h"
 #include "tests/support/suite.h"
 
 #include <fcntl.h>
@@ -193,13 +193,13 @@ START_TEST (test_names_of_rotation_are_told_from_others)
         "a.log1", "aa-1.log",  "a.log.",     "a-.log",
     };
     for (size_t i = 0; i < sizeof rotated / sizeof *rotated; i++) {
-        ck_assert_msg (mr_resume_rotated ("a.log", rotated[i]), "%s", rotated[i]);
+        ck_assert_msg (mr_folder_rotated ("a.log", rotated[i]), "%s", rotated[i]);
     }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        ck_assert_msg (!mr_resume_rotated ("a.log", others[i]), "%s", others[i]);
+        ck_assert_msg (!mr_folder_rotated ("a.log", others[i]), "%s", others[i]);
     }
-    ck_assert (mr_resume_rotated ("messages", "messages.1"));
-    ck_assert (!mr_resume_rotated ("messages", "messages.txt"));
+    ck_assert (mr_folder_rotated ("messages", "messages.1"));
+    ck_assert (!mr_folder_rotated ("messages", "messages.txt"));
 }
 END_TEST
 
