@@ -275,14 +275,18 @@ poll_once (const feed_t *self)
 {
     int fd = mr_lines_fd (self->lines);
     bool reading = !self->ended && self->known && mr_sender_room (self->sender);
+    int next_fd = mr_lines_next_fd (self->lines);
     zmq_pollitem_t items[3] = {
         {.socket = self->link.socket, .events = ZMQ_POLLIN},
         {.socket = self->link.watch, .events = ZMQ_POLLIN},
-        {.fd = fd, .events = ZMQ_POLLIN},
+        {.fd = next_fd >= 0 ? next_fd : fd, .events = ZMQ_POLLIN}, /* a file, or a stream */
     };
     /* All that could be read and sent has been; time alone matters for pacing and pauses. */
     int timeout_ms = self->options->rate > 0 ? PACE_MS : IDLE_MS;
-    (void)zmq_poll (items, fd >= 0 && reading ? 3 : 2, timeout_ms);
+    (void)zmq_poll (items, next_fd >= 0 || (fd >= 0 && reading) ? 3 : 2, timeout_ms);
+    if (next_fd >= 0 && items[2].revents != 0) {
+        mr_lines_look (self->lines);
+    }
 }
 
 static void

@@ -1,9 +1,9 @@
 #include "launcher/lines.h"
 
-#include "common/base/buffer.h"
 #include "common/base/hash.h"
 #include "common/wire/producer.h"
 #include "launcher/filetail.h"
+#include "launcher/lines_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,25 +17,6 @@
 
 enum { READ_BYTES = 1 << 18, FIRST_LINE_BYTES = 1024 };
 
-struct mr_lines {
-    char *path;
-    bool follow;
-    bool is_file; /* a regular file */
-    int fd;
-    mr_buffer_t buffer;
-    size_t start;   /* of what has not been handed out */
-    size_t scanned; /* no newline between start and here */
-    int64_t offset; /* of the file, where `start` is */
-    bool end;       /* read returned 0 */
-    bool last;      /* nothing more is written to this file: what has no newline is a line */
-    bool rewritten; /* other bytes stand where it was read */
-    char name[MR_LINES_NAME_BYTES];          /* given; "": made from the file */
-    mr_lines_file_t next[MR_LINES_NEXT_MAX]; /* files that took its place, in order */
-    unsigned next_count;
-    struct stat status;
-    struct timespec compared; /* its time of change when it was compared with what was read */
-};
-
 /* fd: consumed. */
 static mr_status_t
 open_fd (const char *path, int fd, mr_lines_t **ret_lines, mr_error_t *err)
@@ -46,6 +27,7 @@ open_fd (const char *path, int fd, mr_lines_t **ret_lines, mr_error_t *err)
     if (known && !S_ISDIR (self->status.st_mode)) {
         self->path = copy;
         self->fd = fd;
+        self->arrivals.fd = -1;
         self->is_file = S_ISREG (self->status.st_mode);
         mr_buffer_init (&self->buffer, MR_LINES_MAX_BYTES + READ_BYTES + MR_FILETAIL_BYTES);
         *ret_lines = self;
@@ -74,6 +56,7 @@ mr_lines_open (const char *path, bool follow, mr_lines_t **ret_lines, mr_error_t
     if (status == MR_OK) {
         (*ret_lines)->follow = follow;
         (*ret_lines)->is_file = !standard && (*ret_lines)->is_file;
+        mr_lines_watch (*ret_lines);
     }
     return status;
 }
@@ -94,6 +77,7 @@ mr_lines_open_files (const char *path, const mr_lines_file_t *files, unsigned co
     memcpy (self->name, files[0].name, sizeof self->name);
     self->next_count = count - 1;
     memcpy (self->next, files + 1, self->next_count * sizeof *self->next);
+    mr_lines_watch (self);
     return MR_OK;
 }
 
@@ -106,6 +90,7 @@ mr_lines_close (mr_lines_t **self_p)
         for (unsigned i = 0; i < self->next_count; i++) {
             close (self->next[i].fd);
         }
+        mr_lines_unwatch (self);
         mr_buffer_release (&self->buffer);
         free (self->path);
         free (self);
@@ -113,9 +98,8 @@ mr_lines_close (mr_lines_t **self_p)
     }
 }
 
-/* Whether the file still holds the last bytes that were read of it, where they were read. */
-static bool
-is_intact (const mr_lines_t *self)
+bool
+mr_lines_is_intact (const mr_lines_t *self)
 {
     char tail[MR_FILETAIL_BYTES];
     size_t bytes = self->buffer.size < sizeof tail ? self->buffer.size : sizeof tail;
@@ -160,7 +144,7 @@ fill (mr_lines_t *self, mr_error_t *err)
                    ? MR_AGAIN
                    : mr_error_errno (err, "cannot read %s", self->path);
     }
-    if (bytes > 0 && self->follow && self->is_file && !is_intact (self)) {
+    if (bytes > 0 && self->follow && self->is_file && !mr_lines_is_intact (self)) {
         self->rewritten = true; /* the middle of something else: it is read from its beginning */
         return MR_CLOSED;
     }
@@ -291,6 +275,12 @@ mr_lines_stat (const mr_lines_t *self)
 }
 
 int
+mr_lines_next_fd (const mr_lines_t *self)
+{
+    return self->arrivals.fd;
+}
+
+int
 mr_lines_fd (const mr_lines_t *self)
 {
     return self->is_file ? -1 : self->fd;
@@ -322,81 +312,6 @@ mr_lines_name (mr_lines_t *self, char *ret_name)
               (uintmax_t)self->status.st_dev, (uintmax_t)self->status.st_ino,
               (uint32_t)mr_hash64 (first, used));
     return MR_OK;
-}
-
-static bool
-is_same (const struct stat *a, const struct stat *b)
-{
-    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
-}
-
-void
-mr_lines_look (mr_lines_t *self)
-{
-    struct stat newest;
-    struct stat now;
-    int fd = self->next_count > 0 ? self->next[self->next_count - 1].fd : self->fd;
-    if (!self->follow || !self->is_file || self->next_count == MR_LINES_NEXT_MAX ||
-        fstat (fd, &newest) != 0 || stat (self->path, &now) != 0 || !S_ISREG (now.st_mode) ||
-        is_same (&now, &newest)) {
-        return;
-    }
-    fd = open (self->path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        self->next[self->next_count++] = (mr_lines_file_t){.fd = fd};
-    }
-}
-
-static void
-take_next (mr_lines_t *self)
-{
-    close (self->fd);
-    self->fd = self->next[0].fd;
-    memcpy (self->name, self->next[0].name, sizeof self->name);
-    self->next_count--;
-    memmove (self->next, self->next + 1, self->next_count * sizeof *self->next);
-    (void)fstat (self->fd, &self->status);
-    self->last = false;
-    mr_lines_rewind (self);
-}
-
-mr_lines_change_t
-mr_lines_change (mr_lines_t *self)
-{
-    struct stat here;
-    struct stat next;
-    if (!self->follow || !self->is_file) {
-        return MR_LINES_SAME;
-    }
-    mr_lines_look (self);
-    bool begun = self->next_count > 1 || (self->next_count == 1 &&
-                                          fstat (self->next[0].fd, &next) == 0 && next.st_size > 0);
-    int64_t read_to = self->offset + (int64_t)(self->buffer.size - self->start);
-    if (fstat (self->fd, &here) != 0) {
-        return MR_LINES_SAME;
-    }
-    if (!self->rewritten && here.st_size == read_to &&
-        (here.st_mtim.tv_sec != self->compared.tv_sec ||
-         here.st_mtim.tv_nsec != self->compared.tv_nsec)) {
-        self->rewritten = !is_intact (self);
-        self->compared = here.st_mtim;
-    }
-    if (!self->rewritten && here.st_size > read_to) { /* asked last: it grew */
-        return MR_LINES_SAME;
-    }
-    if (self->rewritten || here.st_size < read_to) {
-        mr_lines_rewind (self);
-        return MR_LINES_TRUNCATED;
-    }
-    if (!begun) {
-        return MR_LINES_SAME;
-    }
-    if (self->buffer.size > self->start && !self->last) {
-        self->last = true;
-        return MR_LINES_SAME;
-    }
-    take_next (self);
-    return MR_LINES_OTHER;
 }
 
 int64_t

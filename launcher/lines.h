@@ -59,13 +59,18 @@ bool mr_lines_named (const mr_lines_t *self);
 /* A descriptor that becomes readable when there may be more; -1: none does (a file). */
 int mr_lines_fd (const mr_lines_t *self);
 
+/* Follow: a descriptor that becomes readable when mr_lines_look may find something; -1: none does.
+ */
+int mr_lines_next_fd (const mr_lines_t *self);
+
 /* A name for the file that stays the same from run to run: made of device, inode and first line, so
  * that another file that reuses the inode has another name. For standard input one for this run.
  * MR_AGAIN: there is no first line yet. ret_name: MR_LINES_NAME_BYTES. */
 MR_CHECK mr_status_t mr_lines_name (mr_lines_t *self, char *ret_name);
 
-/* Follow: note a file that has taken the place of this one. Often enough, whatever else waits, so
- * that none is missed which is replaced itself before it is read. */
+/* Follow: note a file that has taken the place of this one, and those that were there in between,
+ * wherever rotation has moved them: the kernel counts them, so none is missed without a word on
+ * standard error. Often, whatever else waits: while they can still be found. */
 void mr_lines_look (mr_lines_t *self);
 
 typedef enum mr_lines_change {

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -256,6 +257,74 @@ START_TEST (test_followed_no_file_is_missed_that_was_looked_at)
 }
 END_TEST
 
+START_TEST (test_followed_no_file_is_missed_that_was_there_between_two_looks)
+{
+    new_file ("one\n");
+    mr_lines_t *lines = open_lines (true);
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "one|");
+    replace ("two\n");
+    replace ("three\n");
+    ck_assert_int_eq (unlink (path), 0);
+    put ("four\n"); /* nobody will know what was in three */
+    replace ("five\n");
+    const char *found = "";
+    for (int i = 0; i < 4 && strcmp (found, "five|") != 0; i++) {
+        ck_assert_int_eq (mr_lines_change (lines), MR_LINES_OTHER);
+        found = read_on (lines, MR_AGAIN);
+        ck_assert_ptr_nonnull (strstr ("two|four|five|", found));
+    }
+    ck_assert_str_eq (found, "five|");
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq (mr_lines_change (lines), MR_LINES_SAME);
+    }
+    mr_lines_close (&lines);
+}
+END_TEST
+
+START_TEST (test_followed_more_files_than_are_kept_open_are_found_when_there_is_room)
+{
+    enum { FILES = MR_LINES_NEXT_MAX + 50 };
+    char text[32];
+    bool read[FILES + 1] = {false};
+    new_file ("0\n");
+    mr_lines_t *lines = open_lines (true);
+    for (int i = 1; i <= FILES; i++) {
+        snprintf (text, sizeof text, "%d\n", i);
+        replace (text);
+        mr_lines_look (lines);
+    }
+    for (int i = 0; i <= FILES; i++) {
+        unsigned long number = strtoul (read_on (lines, MR_AGAIN), NULL, 10);
+        ck_assert_uint_le (number, FILES);
+        ck_assert (!read[number]);
+        read[number] = true;
+        ck_assert_int_eq (mr_lines_change (lines), i < FILES ? MR_LINES_OTHER : MR_LINES_SAME);
+    }
+    mr_lines_close (&lines);
+}
+END_TEST
+
+START_TEST (test_followed_a_file_that_is_moved_away_and_back_is_the_same)
+{
+    char aside[PATH_MAX + 16];
+    new_file ("one\n");
+    mr_lines_t *lines = open_lines (true);
+    snprintf (aside, sizeof aside, "%s.1", path);
+    ck_assert_int_eq (rename (path, aside), 0);
+    ck_assert_int_eq (rename (aside, path), 0);
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "one|");
+    ck_assert_int_eq (mr_lines_change (lines), MR_LINES_SAME);
+    replace ("two\n");
+    replace ("three\n");
+    ck_assert_int_eq (mr_lines_change (lines), MR_LINES_OTHER);
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "two|");
+    ck_assert_int_eq (mr_lines_change (lines), MR_LINES_OTHER);
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "three|");
+    ck_assert_int_eq (mr_lines_change (lines), MR_LINES_SAME);
+    mr_lines_close (&lines);
+}
+END_TEST
+
 /* The name of what is in x now. */
 static const char *
 name_of (const char *text)
@@ -338,6 +407,9 @@ main (void)
         test_followed_the_next_file_counts_once_something_is_in_it,
         test_followed_the_torn_end_of_a_file_that_was_replaced_is_a_line,
         test_followed_no_file_is_missed_that_was_looked_at,
+        test_followed_no_file_is_missed_that_was_there_between_two_looks,
+        test_followed_more_files_than_are_kept_open_are_found_when_there_is_room,
+        test_followed_a_file_that_is_moved_away_and_back_is_the_same,
         test_a_files_name_is_made_of_its_inode_and_first_line,
         test_followed_a_file_has_no_name_before_its_first_line_is_whole,
         test_standard_input_is_read_as_it_comes_and_named_at_random,
