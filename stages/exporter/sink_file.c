@@ -152,6 +152,11 @@ open_file (void *arg, const mr_cursor_state_t *committed, bool same_boot, mr_err
     if (fd < 0) {
         return mr_sink_file_failed (self, "open", err);
     }
+    if (!S_ISREG (st.st_mode)) { /* a pipe would take rows for nobody, and hold up who stops */
+        close (fd);
+        mr_error_set (err, "%s is not a file; move it away", self->path);
+        return MR_AGAIN;
+    }
     bool known = committed->inode != 0 && !self->gone;
     bool same = known && st.st_ino == committed->inode && st.st_dev == committed->device;
     self->away = false;

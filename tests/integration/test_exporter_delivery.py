@@ -230,6 +230,34 @@ def test_a_sink_that_comes_back_has_its_books_in_order(make):
     assert json.loads(chain.millrace("audit", "--deep", "--json").stdout)["balanced"]
 
 
+def test_a_sink_that_gets_its_old_name_back_leaves_its_file_as_it_is(make):
+    """Under the other name it had gone on in the same file, and the spool has let go of most of
+    that; what it still holds is due to either."""
+    chain = make(exporter="spool_segment = 64KiB\n")
+
+    def rename(old, new):
+        chain.millrace("down")
+        with open(chain.config, encoding="utf-8") as source:
+            text = source.read()
+        with open(chain.config, "w", encoding="utf-8") as out:
+            out.write(text.replace(f"[sink {old}]", f"[sink {new}]"))
+        chain.up()
+
+    with chain.producer(pad=500) as producer:
+        chain.more(producer, 500)
+        rename("out", "other")
+        chain.more(producer, 500)
+        chain.wait_no_older("exporter.0.spool", chain.segments("exporter.0.spool")[-1])
+        rename("other", "out")
+        chain.more(producer, 500)
+        producer.finish()
+        wait_for(lambda: not tally([producer], outputs(chain.out)).lost(), chain.complaints)
+        chain.millrace("down")
+        assert not tally([producer], outputs(chain.out)).lost()
+    assert "sink out: it is back; " in chain.complaints()
+    assert not os.path.exists(chain.out + ".torn")
+
+
 def test_records_that_no_sink_takes_are_counted_once_whoever_dies(make):
     sinks = ("[sink low]\ntype = file\npath = low.jsonl\nmatch = n < 400\n"
              "[sink rest]\ntype = file\npath = rest.jsonl\nmatch = n >= 700\n")

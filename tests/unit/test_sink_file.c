@@ -98,6 +98,25 @@ START_TEST (test_a_path_that_is_gone_for_a_while_is_tried_again)
 }
 END_TEST
 
+START_TEST (test_what_is_no_file_takes_nothing)
+{
+    mr_held_folder ();
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "one\n");
+    mr_held_close (&held);
+    move_file ("out.jsonl", "old.jsonl");
+    ck_assert_int_eq (mkfifo (mr_held_path ("out.jsonl"), 0600), 0);
+    mr_error_t err;
+    ck_assert_int_eq (mr_held_open (&held, &err), MR_AGAIN);
+    ck_assert_ptr_nonnull (strstr (err.text, "out.jsonl is not a file"));
+    ck_assert_int_eq (unlink (mr_held_path ("out.jsonl")), 0);
+    ck_assert_int_eq (mr_held_open (&held, &err), MR_OK);
+    mr_held_write (&held, "two\n");
+    mr_held_assert ("out.jsonl", "two\n");
+    mr_held_destroy (&held);
+}
+END_TEST
+
 /* ---- what was written and not committed ---- */
 
 START_TEST (test_what_was_written_before_a_crash_is_not_written_again)
@@ -325,6 +344,7 @@ main (void)
         test_a_line_that_somebody_left_open_is_ended_first,
         test_a_file_that_was_moved_away_is_left_alone,
         test_a_path_that_is_gone_for_a_while_is_tried_again,
+        test_what_is_no_file_takes_nothing,
         test_what_was_written_before_a_crash_is_not_written_again,
         test_bytes_that_are_not_due_are_moved_aside,
         test_bytes_behind_which_nothing_is_due_are_moved_aside,
