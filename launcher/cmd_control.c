@@ -6,12 +6,13 @@
 #include "launcher/launch.h"
 #include "launcher/notes.h"
 #include "launcher/standing.h"
+#include "launcher/unseen.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { CONTROL_TIMEOUT_MS = 120000, EXIT_MS = 10000, LAUNCH_TRIES = 5 };
+enum { CONTROL_TIMEOUT_MS = 120000, EXIT_MS = 10000, UNSEEN_MS = 5000, LAUNCH_TRIES = 5 };
 
 static int64_t
 timeout_of (const mr_cli_t *cli, int64_t fallback_ms)
@@ -132,6 +133,11 @@ find_launcher (const mr_cli_t *cli, mr_plan_t *plan, int *ret_code)
     *ret_code = MR_EXIT_OK;
     if (!mr_cli_may_look (cli, plan)) {
         *ret_code = MR_EXIT_FAILED;
+        return false;
+    }
+    char unseen[MR_UNSEEN_BYTES];
+    if (mr_unseen_still (plan, UNSEEN_MS, unseen)) {
+        *ret_code = mr_cli_fail (cli, MR_EXIT_FAILED, "%s", unseen);
         return false;
     }
     mr_status_t status = MR_AGAIN;

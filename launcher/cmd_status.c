@@ -3,6 +3,7 @@
 #include "launcher/gather.h"
 #include "launcher/humane.h"
 #include "launcher/table.h"
+#include "launcher/unseen.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,6 +105,22 @@ print_troubles (const json_t *workers)
     }
 }
 
+/* The pid of who has this name; 0: nobody. */
+static json_int_t
+living (const json_t *whole, const char *name)
+{
+    size_t index;
+    const json_t *row;
+    json_array_foreach (json_object_get (whole, "workers"), index, row)
+    {
+        const char *other = json_string_value (json_object_get (row, "name"));
+        if (other != NULL && strcmp (other, name) == 0) {
+            return json_integer_value (json_object_get (row, "pid"));
+        }
+    }
+    return 0;
+}
+
 static void
 print_notes (const json_t *whole, const mr_plan_t *plan)
 {
@@ -123,10 +140,19 @@ print_notes (const json_t *whole, const mr_plan_t *plan)
         printf ("held back by: %s\n", held_by);
     }
     if (!json_is_true (json_object_get (whole, "launcher"))) {
-        printf ("no launcher: nobody restarts what dies; `millrace up` starts one\n");
+        json_int_t pid = living (whole, "launcher");
+        if (pid > 0) {
+            printf ("the launcher, pid %lld, does not answer: nobody restarts what dies; if it "
+                    "hangs, `kill -9 %lld` leaves the workers running, and `millrace up` adopts "
+                    "them\n",
+                    (long long)pid, (long long)pid);
+        } else {
+            printf ("no launcher: nobody restarts what dies; `millrace up` starts one\n");
+        }
     }
     if (!json_is_true (json_object_get (whole, "monitor"))) {
-        printf ("no monitor: rates are not known\n");
+        bool lives = living (whole, "monitor") > 0;
+        printf ("%s: rates are not known\n", lives ? "the monitor does not answer" : "no monitor");
     }
 }
 
@@ -171,7 +197,12 @@ mr_cmd_status (mr_cli_t *cli)
         json_dumpf (whole, stdout, JSON_COMPACT | JSON_REAL_PRECISION (6));
         putchar ('\n');
     } else if (json_array_size (workers) == 0) {
-        printf ("nothing runs in %s\n", plan.run_dir);
+        char unseen[MR_UNSEEN_BYTES];
+        if (mr_unseen (&plan, unseen)) {
+            printf ("%s\n", unseen);
+        } else {
+            printf ("nothing runs in %s\n", plan.run_dir);
+        }
     } else {
         code = mr_cli_code (print_table (workers));
         print_reasons (workers);

@@ -7,6 +7,7 @@
 #include "launcher/notes.h"
 #include "launcher/standing.h"
 #include "launcher/terminal.h"
+#include "launcher/unseen.h"
 #include "launcher/watch.h"
 
 #include <signal.h>
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { UP_SPARE_MS = 60000, ENDED_MS = 1000, START_TRIES = 5 };
+enum { UP_SPARE_MS = 60000, ENDED_MS = 1000, UNSEEN_MS = 5000, START_TRIES = 5 };
 
 /* Beside exit codes. */
 enum { INTERRUPTED = -1, NOBODY = -2 };
@@ -210,6 +211,10 @@ check (const up_t *self)
 static int
 up (up_t *self)
 {
+    char unseen[MR_UNSEEN_BYTES];
+    if (mr_unseen_still (&self->plan, UNSEEN_MS, unseen)) {
+        return mr_cli_fail (self->cli, MR_EXIT_TEMPORARY, "%s", unseen);
+    }
     int code = join (self);
     if (code != NOBODY || (code = check (self)) != MR_EXIT_OK) {
         return code;

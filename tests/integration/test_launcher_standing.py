@@ -87,4 +87,6 @@ def test_a_launcher_that_hangs_is_named_with_what_to_do(chain):
     for words in (("up", "--detach"), ("down",)):
         said = chain.millrace(*words, "--timeout", "0.2", code=99).stderr
         assert f"`kill -9 {pid}` leaves the workers running" in said
+    said = chain.millrace("status").stdout
+    assert f"the launcher, pid {pid}, does not answer" in said and "no launcher" not in said
     os.kill(pid, signal.SIGCONT)

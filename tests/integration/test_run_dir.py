@@ -130,3 +130,35 @@ def test_where_it_cannot_be_made_again_all_end_and_the_next_up_goes_on(make, lau
         chain.more(producer)
         producer.finish()
         chain.wait_out(producer)
+
+
+def test_a_chain_that_was_started_with_another_run_dir_is_not_nothing(make):
+    chain = make()
+    with open(chain.config, encoding="utf-8") as source:
+        text = source.read()
+    before = chain.pids()
+    with open(chain.config, "w", encoding="utf-8") as out:
+        out.write(text.replace("[pipeline]\n", "[pipeline]\nrun_dir = other\n"))
+    who = f"(ingest.0 pid {before['ingest.0']}, exporter.0 pid {before['exporter.0']})"
+    assert who in chain.millrace("status").stdout
+    assert who in chain.millrace("down", code=1).stderr
+    assert who in chain.millrace("up", "--detach", code=75).stderr
+    assert all(is_alive(pid) for pid in before.values())
+    with open(chain.config, "w", encoding="utf-8") as out:
+        out.write(text)
+    chain.millrace("down")
+    with open(chain.config, "w", encoding="utf-8") as out:
+        out.write(text.replace("[pipeline]\n", "[pipeline]\nrun_dir = other\n"))
+    assert "nothing runs in" in chain.millrace("down").stdout
+
+
+def test_an_up_right_after_the_run_directory_went_finds_the_chain_that_runs(make):
+    chain = make()
+    before = chain.pids()
+    for _ in range(3):
+        remove(chain)
+        assert f"launcher pid {before['launcher']}" in chain.up().stdout
+        wait_back(chain, before)
+    remove(chain)
+    chain.millrace("down")
+    assert not any(is_alive(pid) for pid in before.values())
