@@ -402,7 +402,7 @@ run (monitor_t *self)
     }
     tell_ready (self);
     if (mr_loop_run (self->loop) != MR_OK) {
-        mr_log_error ("polling failed: %s", zmq_strerror (errno));
+        mr_log_error ("cannot wait for messages: %s", zmq_strerror (errno));
         return MR_EXIT_FAILED;
     }
     log_figures (self);

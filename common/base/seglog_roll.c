@@ -121,8 +121,8 @@ ask_snapshot (mr_seglog_t *self, mr_error_t *err)
     }
     mr_status_t status = self->options.snapshot (self->options.arg, &self->snapshot);
     if (status != MR_OK) {
-        mr_error_set (err, "%s: no snapshot for a new segment (%s)", self->dir_name,
-                      mr_status_name (status));
+        mr_error_set (err, "%s: cannot begin a new file: what it begins with cannot be made (%s)",
+                      self->dir_name, mr_status_name (status));
     }
     return status;
 }

@@ -61,7 +61,7 @@ bind_socket (mr_inbox_t *self, void *zmq, int hwm, mr_error_t *err)
     snprintf (endpoint, sizeof endpoint, "ipc://%s", self->path);
     self->socket = mr_socket_open (zmq, ZMQ_PULL);
     if (self->socket == NULL) {
-        mr_error_set (err, "cannot make a socket: %s", zmq_strerror (errno));
+        mr_error_set (err, "cannot make the socket %s: %s", self->path, zmq_strerror (errno));
         return MR_SYSTEM;
     }
     zmq_setsockopt (self->socket, ZMQ_RCVHWM, &hwm, sizeof hwm);

@@ -207,7 +207,7 @@ const mr_stage_callbacks_t mr_stage_flow_callbacks = {
 static void
 refuse_frame (mr_stage_t *self, const char *why)
 {
-    mr_log_error ("dropped an unreadable frame: %s", why);
+    mr_log_error ("dropped a message that cannot be read: %s", why);
     mr_failure_t failure = {.error_type = MR_ERR_BAD_FRAME, .count = 1, .message = why};
     mr_bus_error (self->bus, "receive", &failure);
     if (!self->is_source) {

@@ -377,7 +377,7 @@ run (mr_stage_t *self, const mr_program_args_t *args, mr_error_t *err)
     }
     tell_ready (self, args->ready_fd);
     if (mr_loop_run (self->loop) != MR_OK) {
-        mr_log_error ("polling failed: %s", zmq_strerror (errno));
+        mr_log_error ("cannot wait for messages: %s", zmq_strerror (errno));
         return MR_EXIT_FAILED;
     }
     return self->exit_code;

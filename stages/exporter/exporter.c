@@ -215,7 +215,7 @@ open_spool (exporter_t *self, mr_error_t *err)
         status = mr_retention_init (&self->retention, self->spool, &self->windows, err);
     }
     if (freed > 0) {
-        mr_log_info ("%u claims of an earlier life are free again", freed);
+        mr_log_info ("%u batches that an earlier life had begun to write are sent again", freed);
         self->freed += freed;
     }
     return status;

@@ -32,10 +32,12 @@ settle_for_dead (mr_sender_t *self)
                                     .fsync = self->options.durability == MR_DURABILITY_FSYNC};
         mr_status_t status = mr_spool_settle_dead (&spool, self->window, &freed, &err);
         if (status == MR_OK) {
-            mr_log_info ("settled for exporter.%u, which is dead: %u batches free again", word.slot,
-                         freed);
+            mr_log_info (
+                "exporter.%u is dead: %u batches that it had begun to write are sent again",
+                word.slot, freed);
         } else if (status != MR_AGAIN) {
-            mr_log_error ("cannot settle for exporter.%u: %s", word.slot, err.text);
+            mr_log_error ("exporter.%u is dead, and what it has written cannot be read: %s",
+                          word.slot, err.text);
         }
     }
 }
@@ -55,7 +57,7 @@ mr_sender_strike (mr_sender_t *self, const mr_strike_t *strike)
     uint64_t words[MR_JOURNAL_NOTE_WORDS] = {full.seq, full.index, full.incarnation, full.evidence};
     mr_error_t err;
     if (mr_journal_note (self->options.journal, words, &err) != MR_OK) {
-        mr_log_warn ("a strike is not durable: %s", err.text);
+        mr_log_warn ("a worker's death at a record cannot be noted in the journal: %s", err.text);
     }
     mr_log_warn ("a worker %s at record %u of batch %llu",
                  full.evidence == MR_EVIDENCE_CRASH  ? "crashed"
