@@ -452,6 +452,9 @@ mr_feed (const mr_feed_options_t *options, mr_lines_t *lines, mr_feed_watcher_t 
         .before = *counts,
         .place = {.dir = options->places, .follow = options->follow},
     };
+    if (options->producer != NULL) {
+        mr_lines_keep_order (lines);
+    }
     mr_status_t status = mr_feed_link_open (&self.link, options->endpoint, err);
     if (status == MR_OK) {
         status = ask_for_lost (&self, err);

@@ -73,6 +73,10 @@ MR_CHECK mr_status_t mr_lines_name (mr_lines_t *self, char *ret_name);
  * standard error. Often, whatever else waits: while they can still be found. */
 void mr_lines_look (mr_lines_t *self);
 
+/* Follow: files one after another, and never back to one that grows when the next one has begun:
+ * that is told instead. */
+void mr_lines_keep_order (mr_lines_t *self);
+
 typedef enum mr_lines_change {
     MR_LINES_SAME,
     MR_LINES_OTHER,     /* the next file is open now */
@@ -81,7 +85,9 @@ typedef enum mr_lines_change {
 
 /* Follow: once all of this file has been read, go on to the next one, or to its new beginning. The
  * next one counts only when there is something in it: until then its writer may still be at this
- * one. A last line without newline becomes a line then. */
+ * one. A last line without newline becomes a line then. One of the last few that grew since they
+ * were read counts as the next, and then again the one that is left for it: they begin at 0, and
+ * where reading is to go on is for the caller to know, by their names. */
 mr_lines_change_t mr_lines_change (mr_lines_t *self);
 
 /* How far reading has got, and the size of the file; 0 when unknown. */

@@ -68,7 +68,7 @@ is_known (const mr_lines_t *self, const mr_folder_file_t *file)
         known = is_file_of (self->next[i].fd, file->device, file->inode);
     }
     for (unsigned i = 0; i < self->former_count && !known; i++) {
-        known = is_file_of (self->former[i], file->device, file->inode);
+        known = is_file_of (self->former[i].file.fd, file->device, file->inode);
     }
     return known;
 }
@@ -132,22 +132,80 @@ tell_unseen (mr_lines_t *self)
 static void
 forget (mr_lines_t *self, unsigned i)
 {
-    close (self->former[i]);
+    close (self->former[i].file.fd);
     self->former_count--;
     memmove (self->former + i, self->former + i + 1,
              (self->former_count - i) * sizeof *self->former);
 }
 
-/* What was removed needs no more room on its disk. */
+/* Whether whole lines have come to it since it was read. */
+static bool
+has_grown (const mr_lines_former_t *former, const struct stat *status)
+{
+    char last;
+    return status->st_size > former->read_to &&
+           pread (former->file.fd, &last, 1, status->st_size - 1) == 1 && last == '\n';
+}
+
 static void
-forget_removed (mr_lines_t *self)
+insert (mr_lines_t *self, unsigned at, const mr_lines_file_t *file)
+{
+    memmove (self->next + at + 1, self->next + at, (self->next_count - at) * sizeof *self->next);
+    self->next[at] = *file;
+    self->next_count++;
+}
+
+/* A former one is read on next, and after it the present one again, unless others wait. Each has
+ * its name, by which its place is known. Returns whether it may be dropped. */
+static bool
+go_back (mr_lines_t *self, const mr_lines_former_t *former)
+{
+    mr_lines_file_t back = former->file;
+    mr_lines_file_t here = {.fd = -1};
+    if (self->in_order) {
+        if (!self->told_late) {
+            fprintf (stderr,
+                     "a file that was at %s grew when the next one had begun: under one name for "
+                     "all of them its new lines cannot be sent\n",
+                     self->path);
+        }
+        self->told_late = true;
+        return false;
+    }
+    if (self->next_count + 2 > MR_LINES_NEXT_MAX || (back.fd = dup (former->file.fd)) < 0) {
+        return false;
+    }
+    if (self->next_count == 0 &&
+        (mr_lines_name (self, here.name) != MR_OK || (here.fd = dup (self->fd)) < 0)) {
+        close (back.fd);
+        return false;
+    }
+    if (here.fd >= 0) {
+        insert (self, 0, &here);
+    }
+    insert (self, 0, &back);
+    return true;
+}
+
+/* Apache's old processes go on with the old file until their requests are through, those of others
+ * for a moment. What was removed needs no more room on its disk. */
+static void
+look_at_former (mr_lines_t *self)
 {
     for (unsigned i = self->former_count; i > 0; i--) {
+        const mr_lines_former_t *former = &self->former[i - 1];
         struct stat status;
-        if (fstat (self->former[i - 1], &status) != 0 || status.st_nlink == 0) {
+        if (fstat (former->file.fd, &status) != 0 ||
+            (has_grown (former, &status) && go_back (self, former)) || status.st_nlink == 0) {
             forget (self, i - 1);
         }
     }
+}
+
+void
+mr_lines_keep_order (mr_lines_t *self)
+{
+    self->in_order = true;
 }
 
 void
@@ -254,7 +312,7 @@ mr_lines_look (mr_lines_t *self)
     if (!self->follow || !self->is_file) {
         return;
     }
-    forget_removed (self);
+    look_at_former (self);
     int64_t now_ns = coarse_ns ();
     sight_t sight = look_at_path (self, &fd, &at);
     unsigned count = count_arrivals (self); /* after that: what was seen there is among them */
@@ -280,12 +338,21 @@ take_next (mr_lines_t *self)
     if (self->former_count == MR_LINES_FORMER) {
         forget (self, 0);
     }
-    self->former[self->former_count++] = self->fd;
+    mr_lines_former_t *former = &self->former[self->former_count++];
+    *former = (mr_lines_former_t){.file.fd = self->fd, .read_to = self->offset};
+    if (mr_lines_name (self, former->file.name) != MR_OK) {
+        former->file.name[0] = '\0';
+    }
     self->fd = self->next[0].fd;
     memcpy (self->name, self->next[0].name, sizeof self->name);
     self->next_count--;
     memmove (self->next, self->next + 1, self->next_count * sizeof *self->next);
     (void)fstat (self->fd, &self->status);
+    for (unsigned i = self->former_count; i > 0; i--) {
+        if (is_file_of (self->former[i - 1].file.fd, self->status.st_dev, self->status.st_ino)) {
+            forget (self, i - 1); /* it is the present one again */
+        }
+    }
     self->last = false;
     mr_lines_rewind (self);
 }

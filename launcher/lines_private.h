@@ -9,6 +9,13 @@
 
 enum { MR_LINES_FORMER = 16 };
 
+/* Kept open: its writers may not be through with it, and while it is open no new file can be taken
+ * for it. */
+typedef struct mr_lines_former {
+    mr_lines_file_t file;
+    int64_t read_to;
+} mr_lines_former_t;
+
 struct mr_lines {
     char *path;
     bool follow;
@@ -24,9 +31,10 @@ struct mr_lines {
     char name[MR_LINES_NAME_BYTES];          /* given; "": made from the file */
     mr_lines_file_t next[MR_LINES_NEXT_MAX]; /* files that took its place, in order */
     unsigned next_count;
-    int former[MR_LINES_FORMER]; /* the last ones that were read to their ends, kept open: while
-                                    they are, no new file can be taken for one of them */
+    mr_lines_former_t former[MR_LINES_FORMER]; /* the last ones that were read to their ends */
     unsigned former_count;
+    bool in_order; /* never back to a former one */
+    bool told_late;
     mr_arrivals_t arrivals; /* at the path */
     int64_t looked_ns;      /* when all that was at the path until then was known */
     int unseen;             /* files that came to the path and are not known; below 0: known before

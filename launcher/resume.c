@@ -110,9 +110,10 @@ former_name (const search_t *search, const mr_folder_file_t *candidate, int fd)
     return "";
 }
 
-/* Rotated since: they were written to after the last of the known ones was. */
+/* Rotated since: they were written to after the last of the known ones was. former_only: of those
+ * alone that were sent to their ends as far as they went then. */
 static void
-add_rotated (mr_resume_t *self, search_t *search, int64_t since_ns)
+add_rotated (mr_resume_t *self, search_t *search, int64_t since_ns, bool former_only)
 {
     for (size_t i = 0; i < search->folder.count; i++) {
         mr_folder_file_t *candidate = &search->folder.list[i];
@@ -129,6 +130,10 @@ add_rotated (mr_resume_t *self, search_t *search, int64_t since_ns)
         }
         int fd = mr_folder_open (&search->folder, candidate->name);
         const char *name = fd >= 0 ? former_name (search, candidate, fd) : "";
+        if (fd >= 0 && name[0] == '\0' && former_only) {
+            close (fd);
+            continue;
+        }
         if (fd >= 0 && name[0] == '\0') {
             fprintf (stderr, "%s/%s was rotated meanwhile: it is sent next\n", search->folder.path,
                      candidate->name);
@@ -199,13 +204,14 @@ mr_resume_find (const char *dir, const char *path, mr_resume_t *ret_resume)
     int64_t since_ns = add_known (self, &search, places, count, &last);
     if (fd >= 0 && last != NULL && last->device == now.st_dev && last->inode == now.st_ino) {
         close (fd);
+        add_rotated (self, &search, since_ns, true); /* their writers went on */
     } else {
         for (size_t i = 0; i < search.folder.count; i++) {
             search.folder.list[i].taken = search.folder.list[i].taken ||
                                           (fd >= 0 && search.folder.list[i].device == now.st_dev &&
                                            search.folder.list[i].inode == now.st_ino);
         }
-        add_rotated (self, &search, since_ns);
+        add_rotated (self, &search, since_ns, false);
         if (fd >= 0) {
             add (self, fd, "");
         }

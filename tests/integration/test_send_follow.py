@@ -258,6 +258,48 @@ def test_files_that_were_there_between_two_looks_are_found_or_told(chain):
     wait_exported(chain, range(50))
 
 
+def test_lines_that_come_late_to_a_file_that_was_rotated_are_sent(chain):
+    """As those of a server's old processes do, which are told of the rotation one by one."""
+    path = append(chain, lines_of(range(10)))
+    follower = Follower(chain, path)
+    total = 10
+    for _ in range(3):
+        wait_count(chain, total)
+        rotate(path)
+        append(chain, lines_of([total]))
+        wait_count(chain, total + 1)
+        append(chain, lines_of([total + 1]), "in.jsonl.1")
+        append(chain, lines_of([total + 2]))
+        wait_count(chain, total + 3)
+        append(chain, lines_of([total + 3]), "in.jsonl.1")
+        wait_count(chain, total + 4)
+        append(chain, lines_of([total + 4]))
+        total += 5
+    wait_count(chain, total)
+    follower.kill()
+    append(chain, lines_of([total]), "in.jsonl.1")
+    append(chain, lines_of([total + 1]))
+    follower = Follower(chain, path)
+    wait_count(chain, total + 2)
+    follower.end()
+    wait_exported(chain, range(total + 2))
+
+
+def test_with_a_producers_name_lines_that_come_late_are_told(chain):
+    path = append(chain, lines_of(range(10)))
+    follower = Follower(chain, path, "--producer", "shop")
+    wait_count(chain, 10)
+    rotate(path)
+    append(chain, lines_of([10]))
+    wait_count(chain, 11)
+    append(chain, lines_of([99]), "in.jsonl.1")
+    wait_for(lambda: "grew when the next one had begun" in follower.process.stdout.readline(),
+             "it is told")
+    append(chain, lines_of([11]))
+    wait_count(chain, 12)
+    follower.end()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_kill_at_any_moment_and_rotation_lose_and_double_nothing(chain, seed):
     rng = random.Random(seed)
@@ -265,7 +307,7 @@ def test_kill_at_any_moment_and_rotation_lose_and_double_nothing(chain, seed):
     path = sent_then_killed(chain, total)
     follower = None
     for _ in range(25):
-        deed = rng.choice(["write", "write", "rotate", "kill", "start", "copytruncate"])
+        deed = rng.choice(["write", "write", "rotate", "late", "kill", "start", "copytruncate"])
         if deed == "write":
             count = rng.randrange(1, 400)
             append(chain, lines_of(range(total, total + count)))
@@ -275,6 +317,9 @@ def test_kill_at_any_moment_and_rotation_lose_and_double_nothing(chain, seed):
                 rotate(path)
                 append(chain, lines_of([total]))
                 total += 1
+        elif deed == "late" and os.path.exists(path + ".1"):
+            append(chain, lines_of([total]), "in.jsonl.1")
+            total += 1
         elif deed == "copytruncate" and follower is None:
             rotate(path, copy=True)
             append(chain, lines_of([total]))
