@@ -1,3 +1,4 @@
+#include "common/delivery/filelock.h"
 #include "common/wire/base64.h"
 #include "common/wire/producer.h"
 #include "launcher/cli.h"
@@ -5,6 +6,8 @@
 #include "launcher/router.h"
 
 #include <czmq.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,6 +56,12 @@ forget (mr_cli_t *cli, mr_deadfile_t *letters, size_t i, mr_error_t *err)
 {
     (void)cli;
     return mr_deadfile_handled (letters, mr_deadfile_id (letters, i), "removed", err);
+}
+
+static int
+patience_ms (const mr_cli_t *cli)
+{
+    return cli->timeout_ms > 0 ? (int)cli->timeout_ms : DEFAULT_TIMEOUT_MS;
 }
 
 /* ---- replay ---- */
@@ -152,8 +161,7 @@ replay (mr_cli_t *cli, mr_deadfile_t *letters, size_t i, mr_error_t *err)
     if (status == MR_OK) {
         status = original_of (mr_deadfile_row (letters, i), &record, err);
     }
-    int64_t until_ms =
-        zclock_mono () + (cli->timeout_ms > 0 ? cli->timeout_ms : DEFAULT_TIMEOUT_MS);
+    int64_t until_ms = zclock_mono () + patience_ms (cli);
     while (status == MR_OK) {
         status = ask (router.endpoint, id, &record, err);
         if (status != MR_AGAIN) {
@@ -237,6 +245,46 @@ act_on_words (mr_cli_t *cli, mr_deadfile_t *letters, act_fn *act)
     return code;
 }
 
+/* One at a time: who waited finds what the one before has dealt with.
+ *   ret_fd  -1: there are no letters, and nothing to lock */
+static int
+lock_letters (const mr_cli_t *cli, const char *data_dir, int *ret_fd)
+{
+    char path[PATH_MAX + 16];
+    snprintf (path, sizeof path, "%s/dead/handled", data_dir);
+    const mr_filelock_options_t options = {.path = path, .wait_ms = patience_ms (cli)};
+    mr_error_t err = {.number = 0};
+    mr_status_t status = mr_filelock_take (&options, ret_fd, &err);
+    if (status == MR_AGAIN) {
+        return mr_cli_fail (cli, MR_EXIT_TEMPORARY,
+                            "another `dead replay` or `dead rm` is at work; try again");
+    }
+    if (status != MR_OK && err.number != ENOENT) {
+        return mr_cli_fail (cli, mr_cli_code (status), "%s", err.text);
+    }
+    return MR_EXIT_OK;
+}
+
+/* act NULL: lists. */
+static int
+act_on_letters (mr_cli_t *cli, const char *data_dir, act_fn *act)
+{
+    mr_deadfile_t *letters = NULL;
+    mr_error_t err;
+    mr_status_t status = mr_deadfile_open (data_dir, &letters, &err);
+    if (status != MR_OK) {
+        return mr_cli_fail (cli, mr_cli_code (status), "%s", err.text);
+    }
+    int code = MR_EXIT_OK;
+    if (act == NULL) {
+        list (cli, letters);
+    } else {
+        code = act_on_words (cli, letters, act);
+    }
+    mr_deadfile_close (&letters);
+    return code;
+}
+
 int
 mr_cmd_dead (mr_cli_t *cli)
 {
@@ -258,18 +306,15 @@ mr_cmd_dead (mr_cli_t *cli)
     if (code != MR_EXIT_OK) {
         return code;
     }
-    mr_deadfile_t *letters = NULL;
-    mr_error_t err;
     const char *data_dir = mr_config_text (mr_config_section (config, "pipeline"), "data_dir");
-    mr_status_t status = mr_deadfile_open (data_dir, &letters, &err);
-    if (status != MR_OK) {
-        code = mr_cli_fail (cli, mr_cli_code (status), "%s", err.text);
-    } else if (verbs[verb].act == NULL) {
-        list (cli, letters);
-    } else {
-        code = act_on_words (cli, letters, verbs[verb].act);
+    int lock = -1;
+    if (fate_by (verbs[verb].act) != NULL) {
+        code = lock_letters (cli, data_dir, &lock);
     }
-    mr_deadfile_close (&letters);
+    if (code == MR_EXIT_OK) {
+        code = act_on_letters (cli, data_dir, verbs[verb].act);
+    }
+    mr_filelock_release (lock);
     mr_config_destroy (&config);
     return code;
 }

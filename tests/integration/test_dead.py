@@ -5,6 +5,7 @@ import os
 
 import pytest
 import zmq
+from harness import DEADLINE_S
 from launcherlib import Chain, wait_for
 
 INGEST = "router = ipc://run/router\n"
@@ -167,3 +168,18 @@ def test_a_letter_that_cannot_go_again_says_why_and_stays(ingest, more, code, wo
         assert f"millrace dead: {row['id']}: {words}" in refused.stderr
         assert refused.stdout == "0 replayed\n"
         assert [letter["id"] for letter in letters(chain)] == [row["id"]]
+
+
+def test_two_that_deal_with_the_same_letters_share_them(chain):
+    """One waits for the other: no letter is counted twice, or both sent again and removed."""
+    feed(chain, *[b'{"n":%d' % n for n in range(60)])
+    wait_letters(chain, 60)
+    started = [chain.start("dead", verb, "all", "--timeout", "60")
+               for verb in ("replay", "rm", "replay", "rm")]
+    said = [process.communicate(timeout=DEADLINE_S)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * 4, said
+    with open(os.path.join(chain.folder, "data", "dead", "handled"), encoding="utf-8") as source:
+        noted = [line.split() for line in source]
+    ids = [letter for letter, _ in noted]
+    assert len(ids) == len(set(ids)) >= 60
+    assert sum(int(text.split()[0]) for text in said) == len(ids), said
