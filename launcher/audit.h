@@ -10,8 +10,8 @@
 
 /* Look at journals, windows, spools and cursors (common/delivery/tally.h) and make the object of
  * `millrace audit --json` (received, exported, filtered, dead, dropped, in_flight, ahead, pending,
- * duplicates_refused, replayed, balanced, journals, sinks). MR_AGAIN: what runs moves too fast to
- * be caught; MR_INVALID, MR_SYSTEM: something cannot be read.
+ * duplicates_refused, replayed, balanced, journals, journals_missing, absent_journals, sinks).
+ * MR_AGAIN: what runs moves too fast to be caught; MR_INVALID, MR_SYSTEM: something cannot be read.
  *   config  the sinks that it does not have are `removed`: nothing waits for them, nor does their
  *           equation have to hold when retention has passed them; what they dropped counts on.
  *           NULL: unknown, all are taken for present */

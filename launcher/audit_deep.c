@@ -1,6 +1,7 @@
 /* `millrace audit --deep`: the proof from every byte, as an object and in words. */
 #include "common/delivery/deep.h"
 #include "launcher/audit.h"
+#include "launcher/audit_absent.h"
 #include "launcher/deepsink.h"
 #include "launcher/drops.h"
 #include "launcher/humane.h"
@@ -17,6 +18,7 @@ typedef struct deep_reading {
     json_t *journals;
     json_t *spools;
     json_t *sinks;
+    json_t *absent;
     json_t *faults;
     json_int_t fault_count;
     json_int_t unrouted;
@@ -164,6 +166,23 @@ look_for_journals (deep_reading_t *reading)
     }
 }
 
+static void
+judge_absent (deep_reading_t *reading)
+{
+    size_t index;
+    const json_t *row;
+    json_array_foreach (reading->absent, index, row)
+    {
+        mr_deep_fault_t fault = {.seq = 0};
+        if (!json_is_true (json_object_get (row, "balanced"))) {
+            char text[MR_AUDIT_ABSENT_TEXT_BYTES];
+            mr_audit_absent_text (row, text);
+            snprintf (fault.what, sizeof fault.what, "%s", text);
+            on_fault (reading, &fault);
+        }
+    }
+}
+
 mr_status_t
 mr_audit_read_deep (const char *data_dir, const mr_config_t *config, json_t **ret_audit,
                     mr_error_t *err)
@@ -182,14 +201,19 @@ mr_audit_read_deep (const char *data_dir, const mr_config_t *config, json_t **re
     if (status == MR_OK) {
         status = mr_deepsink_read (data_dir, config, &sinks, err);
     }
+    if (status == MR_OK) {
+        status = mr_audit_absent (data_dir, &reading->absent, err);
+    }
     take_drops (reading->journals, &reading->drops);
     look_for_journals (reading);
+    judge_absent (reading);
     json_t *audit = json_object ();
     json_object_set_new (audit, "balanced", json_boolean (reading->fault_count == 0));
     json_object_set_new (audit, "fault_count", json_integer (reading->fault_count));
     json_object_set_new (audit, "unrouted", json_integer (reading->unrouted));
     json_object_set_new (audit, "faults", reading->faults);
     json_object_set_new (audit, "journals", reading->journals);
+    json_object_set_new (audit, "absent_journals", reading->absent);
     json_object_set_new (audit, "spools", reading->spools);
     json_object_set_new (audit, "sinks", reading->sinks);
     free (reading);
@@ -334,6 +358,7 @@ mr_audit_print_deep (const json_t *audit)
     }
     print_journals (journals);
     print_sinks (sinks);
+    mr_audit_absent_print (json_object_get (audit, "absent_journals"), true);
     json_array_foreach (faults, index, row)
     {
         print_fault (row);

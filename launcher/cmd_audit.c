@@ -3,6 +3,7 @@
 #include "common/base/slots.h"
 #include "common/delivery/tally.h"
 #include "common/delivery/tally_sinks.h"
+#include "launcher/audit_absent.h"
 #include "launcher/cli.h"
 #include "launcher/drops.h"
 #include "launcher/humane.h"
@@ -19,6 +20,7 @@
 typedef struct reading {
     const mr_config_t *config;
     json_t *sinks;
+    json_t *absent;
     mr_drops_t drops;
     uint64_t unrouted;  /* records that no sink takes, so far, ... */
     uint64_t unrouting; /* ... and those that are still to be looked at */
@@ -206,8 +208,9 @@ whole_of (const reading_t *reading, json_t *journals)
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
         json_object_set_new (audit, sums[i], json_integer (sum_of (journals, sums[i])));
     }
-    bool balanced = all_balanced (journals) && all_balanced (reading->sinks) &&
-                    !reading->unbalanced && json_array_size (reading->missing) == 0 &&
+    bool balanced = all_balanced (journals) && all_balanced (reading->absent) &&
+                    all_balanced (reading->sinks) && !reading->unbalanced &&
+                    json_array_size (reading->missing) == 0 &&
                     !is_unproved (journals, reading->sinks);
     json_object_set_new (audit, "unrouted", json_integer ((json_int_t)reading->unrouted));
     json_object_set_new (
@@ -216,6 +219,7 @@ whole_of (const reading_t *reading, json_t *journals)
     json_object_set_new (audit, "balanced", json_boolean (balanced));
     json_object_set (audit, "journals", journals);
     json_object_set (audit, "journals_missing", reading->missing);
+    json_object_set (audit, "absent_journals", reading->absent);
     json_object_set (audit, "sinks", reading->sinks);
     return audit;
 }
@@ -236,11 +240,15 @@ mr_audit_read (const char *data_dir, const mr_config_t *config, json_t **ret_aud
         status = read_journals (data_dir, reading, journals, err);
     }
     if (status == MR_OK) {
+        status = mr_audit_absent (data_dir, &reading->absent, err);
+    }
+    if (status == MR_OK) {
         *ret_audit = whole_of (reading, journals);
     }
     json_decref (journals);
     json_decref (reading->sinks);
     json_decref (reading->missing);
+    json_decref (reading->absent);
     free (reading);
     return status;
 }
@@ -344,6 +352,12 @@ print_sinks (const json_t *sinks)
     }
 }
 
+static int
+code_of (const json_t *audit)
+{
+    return json_is_true (json_object_get (audit, "balanced")) ? MR_EXIT_OK : MR_EXIT_FAILED;
+}
+
 int
 mr_audit_print (const json_t *audit)
 {
@@ -352,6 +366,7 @@ mr_audit_print (const json_t *audit)
     const json_t *journal;
     char replayed[32];
     char refused[32];
+    mr_audit_absent_print (json_object_get (audit, "absent_journals"), false);
     if (is_unproved (journals, json_object_get (audit, "sinks"))) {
         printf ("audit: no journal is there, though sinks had records: put the journals back, "
                 "nothing proves these records without: NOT balanced\n");
@@ -364,7 +379,7 @@ mr_audit_print (const json_t *audit)
     }
     if (json_array_size (journals) == 0) {
         printf ("audit: nothing was received yet\n");
-        return MR_EXIT_OK;
+        return code_of (audit);
     }
     if (json_array_size (journals) > 1) {
         json_array_foreach (journals, index, journal)
@@ -392,7 +407,7 @@ mr_audit_print (const json_t *audit)
                 number (audit, "replayed", replayed),
                 number (audit, "duplicates_refused", refused));
     }
-    return json_is_true (json_object_get (audit, "balanced")) ? MR_EXIT_OK : MR_EXIT_FAILED;
+    return code_of (audit);
 }
 
 static bool
@@ -459,7 +474,7 @@ mr_cmd_audit (mr_cli_t *cli)
     } else if (cli->set[MR_CLI_JSON]) {
         json_dumpf (audit, stdout, JSON_COMPACT);
         putchar ('\n');
-        code = json_is_true (json_object_get (audit, "balanced")) ? MR_EXIT_OK : MR_EXIT_FAILED;
+        code = code_of (audit);
     } else {
         code = deep ? mr_audit_print_deep (audit) : mr_audit_print (audit);
     }

@@ -154,6 +154,9 @@ make_anew (mr_rebuild_t *rebuild, mr_window_t **ret_window, mr_error_t *err)
     search->journal = info->id;
     search->after = info->watermark;
     mr_status_t status = check_span (info, err);
+    if (status == MR_OK) { /* before exporters are waited for, who would not let go of it */
+        status = mr_window_keep (rebuild->path, info->id, err);
+    }
     if (status == MR_OK && info->top_seq > 0 && !mr_window_of_another_start (rebuild->path)) {
         status = lock_out (rebuild, &fd, err);
     }

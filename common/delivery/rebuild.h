@@ -30,7 +30,7 @@ typedef struct mr_rebuild {
  * lives, which would go on claiming in it: before another is made `ingest.N.mapped` (filelock.h) is
  * taken alone. Who maps a file that is not there any more notices within a second or two, and lets
  * go. A window of another start cannot be mapped.
- * MR_OK; MR_AGAIN: an exporter has one mapped, or there is no room on the disk; MR_INVALID: not a
+ * MR_OK; MR_AGAIN: an exporter has one mapped, or the disk refuses; MR_INVALID: not a
  * window of this version, or the journal holds more than a window; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_rebuild_open (mr_rebuild_t *rebuild, mr_journal_t *journal,
                                       mr_window_t **ret_window, mr_error_t *err);

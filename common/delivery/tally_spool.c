@@ -196,3 +196,54 @@ mr_tally_spool_add (mr_tally_spool_t *self, uint64_t through, mr_spool_sum_t *su
     }
     return status;
 }
+
+/* ---- all journals ---- */
+
+typedef struct summing {
+    mr_spool_sum_t *sums;
+    uint32_t *count;
+} summing_t;
+
+static mr_status_t
+sum_frame (void *arg, const mr_seglog_frame_t *frame)
+{
+    const summing_t *self = arg;
+    uint64_t journal = frame->words[MR_SPOOL_WORD_JOURNAL];
+    uint32_t i = 0;
+    if (frame->type != MR_SEGLOG_DATA) {
+        return MR_OK;
+    }
+    while (i < *self->count && self->sums[i].journal != journal) {
+        i++;
+    }
+    if (i == *self->count && i < MR_SPOOL_SUMS_MAX) {
+        self->sums[(*self->count)++] = (mr_spool_sum_t){.journal = journal};
+    }
+    if (i < *self->count) {
+        mr_spool_sum_add_frame (&self->sums[i], frame->words);
+    }
+    return MR_OK;
+}
+
+mr_status_t
+mr_tally_spool_sums (const char *data_dir, int slot, mr_spool_sum_t *ret_sums, uint32_t *ret_count,
+                     mr_error_t *err)
+{
+    char dir[PATH_MAX];
+    uint64_t from = 0;
+    mr_buffer_t text;
+    mr_spool_path (data_dir, slot, dir);
+    if (access (dir, F_OK) != 0) {
+        return MR_CLOSED;
+    }
+    *ret_count = 0;
+    mr_buffer_init (&text, MR_SEGLOG_SNAPSHOT_MAX);
+    mr_status_t status = read_newest (dir, &text, &from, err);
+    if (status == MR_OK && text.size > 0) {
+        status = mr_spool_sums_decode (text.data, text.size, ret_sums, ret_count, err);
+    }
+    mr_buffer_release (&text);
+    summing_t summing = {ret_sums, ret_count};
+    mr_seglog_reader_options_t options = {.dir = dir, .position = from, .headers_only = true};
+    return status == MR_OK ? mr_seglog_each (&options, sum_frame, &summing, err) : status;
+}

@@ -49,4 +49,10 @@ MR_CHECK mr_status_t mr_tally_spool_begin (mr_tally_spool_t *self, uint64_t thro
 MR_CHECK mr_status_t mr_tally_spool_add (mr_tally_spool_t *self, uint64_t through,
                                          mr_spool_sum_t *sum, mr_error_t *err);
 
+/* The sums of every journal that the spool holds or held something of, to its end.
+ *   ret_sums  MR_SPOOL_SUMS_MAX of them; more are left out
+ * Returns as mr_tally_spool_open. */
+MR_CHECK mr_status_t mr_tally_spool_sums (const char *data_dir, int slot, mr_spool_sum_t *ret_sums,
+                                          uint32_t *ret_count, mr_error_t *err);
+
 #endif

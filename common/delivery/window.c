@@ -2,9 +2,11 @@
 
 #include "common/base/bootid.h"
 #include "common/base/crashpoint.h"
+#include "common/base/file_ops.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -97,8 +99,18 @@ map_file (const char *path, mr_window_t **ret_window, mr_error_t *err)
     return MR_OK;
 }
 
-mr_status_t
-mr_window_open (const char *path, uint64_t journal, mr_window_t **ret_window, mr_error_t *err)
+/* Whether it is of this start of the machine. */
+static bool
+is_present (const header_t *header)
+{
+    char boot_id[MR_BOOT_ID_BYTES];
+    mr_boot_id (boot_id);
+    return memcmp (header->boot_id, boot_id, sizeof boot_id) == 0;
+}
+
+static mr_status_t
+open_checked (const char *path, uint64_t journal, bool of_any_start, mr_window_t **ret_window,
+              mr_error_t *err)
 {
     mr_window_t *self = NULL;
     mr_status_t status = map_file (path, &self, err);
@@ -106,8 +118,6 @@ mr_window_open (const char *path, uint64_t journal, mr_window_t **ret_window, mr
         return status;
     }
     const header_t *header = &self->map->head.header;
-    char boot_id[MR_BOOT_ID_BYTES];
-    mr_boot_id (boot_id);
     if (header->magic == 0 && header->version == 0) {
         status = MR_CLOSED; /* its pages never came to the disk: as good as none */
     } else if (header->magic != WINDOW_MAGIC || header->version != WINDOW_VERSION ||
@@ -116,7 +126,7 @@ mr_window_open (const char *path, uint64_t journal, mr_window_t **ret_window, mr
                       path);
         status = MR_INVALID;
     } else if ((journal != 0 && header->journal != journal) ||
-               memcmp (header->boot_id, boot_id, sizeof boot_id) != 0) {
+               (!of_any_start && !is_present (header))) {
         status = MR_CLOSED;
     }
     if (status != MR_OK) {
@@ -127,6 +137,18 @@ mr_window_open (const char *path, uint64_t journal, mr_window_t **ret_window, mr
     return MR_OK;
 }
 
+mr_status_t
+mr_window_open (const char *path, uint64_t journal, mr_window_t **ret_window, mr_error_t *err)
+{
+    return open_checked (path, journal, false, ret_window, err);
+}
+
+mr_status_t
+mr_window_open_kept (const char *path, mr_window_t **ret_window, mr_error_t *err)
+{
+    return open_checked (path, 0, true, ret_window, err);
+}
+
 bool
 mr_window_of_another_start (const char *path)
 {
@@ -135,10 +157,7 @@ mr_window_of_another_start (const char *path)
         return false;
     }
     const header_t *header = &self->map->head.header;
-    char boot_id[MR_BOOT_ID_BYTES];
-    mr_boot_id (boot_id);
-    bool other =
-        header->magic == WINDOW_MAGIC && memcmp (header->boot_id, boot_id, sizeof boot_id) != 0;
+    bool other = header->magic == WINDOW_MAGIC && !is_present (header);
     mr_window_close (&self);
     return other;
 }
@@ -207,6 +226,41 @@ mr_window_install (mr_window_t *self, mr_error_t *err)
         return mr_error_errno (err, "cannot rename %s", made);
     }
     MR_CRASH_POINT ("window.install.named");
+    return MR_OK;
+}
+
+static mr_status_t
+refused (const char *what, const char *path, mr_error_t *err)
+{
+    bool may_pass = mr_file_may_pass (errno);
+    mr_status_t status = mr_error_errno (err, "cannot %s the window %s", what, path);
+    return may_pass ? MR_AGAIN : status;
+}
+
+mr_status_t
+mr_window_keep (const char *path, uint64_t journal, mr_error_t *err)
+{
+    mr_window_t *old = NULL;
+    char kept[PATH_MAX + 32];
+    mr_error_t unusable;
+    if (mr_window_open (path, 0, &old, &unusable) != MR_OK) {
+        return MR_OK; /* none, or one that says nothing */
+    }
+    uint64_t of = mr_window_journal (old);
+    bool says_nothing = mr_window_top (old) == 0;
+    bool durable = says_nothing || msync (old->map, sizeof (layout_t), MS_SYNC) == 0;
+    mr_window_close (&old);
+    if (of == journal) {
+        return MR_OK;
+    }
+    if (!durable) {
+        return refused ("sync", path, err);
+    }
+    snprintf (kept, sizeof kept, "%s.%016" PRIx64, path, of);
+    if ((says_nothing ? unlink (path) : rename (path, kept)) != 0) {
+        return refused ("keep", path, err);
+    }
+    MR_CRASH_POINT ("window.keep.named");
     return MR_OK;
 }
 
@@ -319,6 +373,17 @@ mr_window_settled_from (const mr_window_t *self, uint64_t from)
         seq++;
     }
     return seq;
+}
+
+uint64_t
+mr_window_unsettled (const mr_window_t *self)
+{
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < MR_WINDOW_RING; i++) {
+        mr_window_word_t word = unpack (atomic_load (&self->map->words[i]));
+        count += word.state == MR_WINDOW_SENT || word.state == MR_WINDOW_CLAIMED ? 1 : 0;
+    }
+    return count;
 }
 
 uint64_t

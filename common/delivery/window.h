@@ -59,6 +59,15 @@ MR_CHECK mr_status_t mr_window_install (mr_window_t *self, mr_error_t *err);
 MR_CHECK mr_status_t mr_window_open (const char *path, uint64_t journal, mr_window_t **ret_window,
                                      mr_error_t *err);
 
+/* A window that is in the place of another journal's gets another name, PATH.<journal>, durably:
+ * what of that journal was not settled stays known, and who has it mapped sees it gone. `journal`:
+ * the one whose window is made now. One of another start of this machine, of which nobody knows how
+ * old it is, stays. MR_AGAIN: the disk refuses it now; MR_SYSTEM. */
+MR_CHECK mr_status_t mr_window_keep (const char *path, uint64_t journal, mr_error_t *err);
+/* Map one that was kept, whenever that was; to look at. As mr_window_open. */
+MR_CHECK mr_status_t mr_window_open_kept (const char *path, mr_window_t **ret_window,
+                                          mr_error_t *err);
+
 /* Whether the file there is a window of another start of this machine: no process that lives can
  * have it mapped. false also where that cannot be told. */
 bool mr_window_of_another_start (const char *path);
@@ -95,6 +104,9 @@ uint64_t mr_window_settled_through (const mr_window_t *self, uint64_t noted, uin
 /* The highest seq with everything from `from` (settled itself) up to it settled; looks at one ring
  * of words at most, whatever is in them. */
 uint64_t mr_window_settled_from (const mr_window_t *self, uint64_t from);
+
+/* How many batches are SENT or CLAIMED. */
+uint64_t mr_window_unsettled (const mr_window_t *self);
 
 /* The highest seq of all words; the base where that is higher. */
 uint64_t mr_window_top (const mr_window_t *self);

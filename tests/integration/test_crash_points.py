@@ -26,7 +26,8 @@ NOT_REACHED = {
     **{("ingest", point): "loses what it says: test_durability, test_delivery_harm"
        for point in ("ingest.lose.claimed", "journal.lose.written", "ingest.lose.done")},
     **{("exporter", f"window.{step}"): "linked with the window; only ingest makes windows"
-       for step in ("install.named", "install.written", "watermark.noted")},
+       for step in ("install.named", "install.written", "keep.named", "watermark.noted")},
+    ("ingest", "window.keep.named"): "its journal is another's: test_removed",
     **{("exporter", f"ceiling.replace.{step}"): "linked with the journal; only ingest has one"
        for step in ("durable", "named", "written")},
     **{("ingest", f"spool.{step}"): "linked with settling; only exporters have a spool"

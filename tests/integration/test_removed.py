@@ -9,7 +9,7 @@ import signal
 import pytest
 import zmq
 from deliverylib import outputs, tally, wait_said, wait_well
-from harness import wait_for
+from harness import is_alive, wait_for
 
 
 @pytest.fixture(name="make")
@@ -146,3 +146,107 @@ def test_the_audit_does_not_call_it_balanced_when_no_journal_is_left(make):
     os.rename(journal + ".aside", journal)
     assert "balanced" in chain.millrace("audit").stdout
     assert "balanced" in chain.millrace("audit", "--deep").stdout
+
+
+def two_journals(make, **options):
+    """Two ingest workers that have delivered all they got; the journal of the second."""
+    chain = make(workers={"ingest": 2}, **options)
+    with chain.producer(slot=0, p=0) as staying, chain.producer(slot=1, p=1) as leaving:
+        for producer in (staying, leaving):
+            chain.more(producer)
+            producer.finish()
+        chain.wait_out(staying, leaving)
+    journals = json.loads(chain.millrace("audit", "--json").stdout)["journals"]
+    return chain, os.path.join(chain.data_dir, "ingest.1.journal"), journals[1]
+
+
+def absent_in(chain, code):
+    """What the audit says of journals that are gone; the deep one says the same."""
+    quick, deep = (json.loads(chain.millrace("audit", "--json", *words, code=code).stdout)
+                   for words in ((), ("--deep",)))
+    assert quick["balanced"] == deep["balanced"] == (code == 0), (quick, deep)
+    assert quick["absent_journals"] == deep["absent_journals"]
+    return quick["absent_journals"]
+
+
+def test_one_of_several_journals_that_was_removed_is_named_by_the_audit(make):
+    """Its window says whether all of it was settled; without that nobody knows."""
+    chain, journal, of_it = two_journals(make)
+    assert absent_in(chain, 0) == []
+    os.rename(journal, journal + ".aside")
+    says = {"journal": of_it["journal"], "worker": "ingest.1", "exported": of_it["exported"],
+            "filtered": 0, "dead": 0, "unsettled": 0, "balanced": True}
+    line = (f"journal {of_it['journal']} of ingest.1 is gone; spools hold {of_it['received']:,} "
+            "records of it; ")
+    assert absent_in(chain, 1) == [says]
+    for words in ((), ("--deep",)):
+        said = chain.millrace("audit", *words, code=1).stdout
+        assert f"{line}all of it was settled\n" in said, said
+    os.remove(os.path.join(chain.data_dir, "ingest.1.window"))
+    assert absent_in(chain, 1) == [{**says, "worker": None, "unsettled": None, "balanced": False}]
+    line = line.replace(" of ingest.1", "")
+    for words in ((), ("--deep",)):
+        assert f"{line}nobody knows whether that was all: put the journal back" in chain.millrace(
+            "audit", *words, code=1).stdout
+    os.rename(journal + ".aside", journal)
+    assert absent_in(chain, 0) == []
+
+
+def test_a_journal_with_another_in_its_place_is_named_by_the_audit(make):
+    """The window of the old one is kept, and says so even when both have been in use since."""
+    chain, journal, of_it = two_journals(make)
+    os.rename(journal, journal + ".aside")
+    chain.up()
+    with chain.producer(slot=1, p=2) as other:
+        chain.more(other)
+        other.finish()
+        wait_for(lambda: json.loads(chain.millrace("audit", "--json").stdout)["in_flight"] == 0,
+                 chain.complaints)
+    chain.millrace("down")
+    (says,) = absent_in(chain, 0)
+    assert (says["journal"], says["worker"], says["unsettled"]) == (of_it["journal"], "ingest.1", 0)
+    os.rename(journal, journal + ".new")
+    os.rename(journal + ".aside", journal)
+    chain.up()
+    chain.millrace("down")
+    (says,) = absent_in(chain, 0)
+    assert says["journal"] != of_it["journal"] and says["exported"] == other.made
+
+
+@pytest.mark.parametrize("point", [None, "window.keep.named", "window.install.named"])
+def test_what_was_in_flight_in_a_replaced_journal_makes_the_audit_unbalanced(make, point, tmp_path):
+    """Also when ingest dies while it makes the window of the new one. Once the old one is back, and
+    what it held is delivered, all is well."""
+    armed = tmp_path / "armed"
+    chain = make({"MILLRACE_CRASH_FILE": str(armed)}, workers={"ingest": 2})
+    journal = os.path.join(chain.data_dir, "ingest.1.journal")
+    staying, leaving = chain.producer(p=0), chain.producer(slot=1, p=1, size=50)
+    leaving.allowed = 300
+    with staying, leaving:
+        chain.more(staying)
+        staying.finish()
+        wait_for(lambda: leaving.acknowledged == 300, chain.complaints)
+        wait_for(lambda: json.loads(chain.millrace("audit", "--json").stdout)["in_flight"] == 0,
+                 chain.complaints)
+        pids = chain.pids()
+        assert chain.kill("processor.0", signal.SIGSTOP)
+        leaving.limit, leaving.allowed = 900, None  # a batch a request
+        leaving.finish()
+        for name in sorted(pids, key=lambda name: name != "launcher"):
+            assert chain.kill(name)
+        wait_for(lambda: not any(is_alive(pid) for pid in pids.values()), "all are dead")
+        os.rename(journal, journal + ".aside")
+        if point:
+            armed.write_text(point)
+        chain.up({"MILLRACE_CRASH_FILE": str(armed)})
+        wait_for(lambda: not armed.exists() or not point, chain.complaints)
+        chain.millrace("down")
+        (says,) = absent_in(chain, 1)
+        assert (says["worker"], says["unsettled"], says["balanced"]) == ("ingest.1", 12, False)
+        assert ("batches of it that were not settled: 12: put the journal back"
+                in chain.millrace("audit", code=1).stdout)
+        shutil.rmtree(journal)
+        os.rename(journal + ".aside", journal)
+        chain.up()
+        chain.wait_out(staying, leaving)
+    assert absent_in(chain, 0) == []

@@ -2,6 +2,7 @@
  * whatever is missing. */
 #include "common/delivery/rebuild.h"
 
+#include "common/delivery/absent.h"
 #include "common/delivery/filelock.h"
 #include "tests/support/delivery_kit.h"
 #include "tests/support/suite.h"
@@ -137,6 +138,54 @@ START_TEST (test_the_number_of_a_damaged_last_frame_is_not_given_out_again)
 }
 END_TEST
 
+static void
+note_absent (void *arg, const mr_absent_t *absent)
+{
+    ck_assert_uint_eq (((mr_absent_t *)arg)->journal, 0); /* there is one */
+    *(mr_absent_t *)arg = *absent;
+}
+
+static mr_absent_t
+find_absent (void)
+{
+    mr_absent_t absent = {.journal = 0};
+    mr_error_t err = {.text = ""};
+    mr_status_t status = mr_absent_each (data_dir, note_absent, &absent, &err);
+    ck_assert_msg (status == MR_OK, "%s", err.text);
+    return absent;
+}
+
+START_TEST (test_the_window_of_a_journal_that_was_replaced_is_kept_until_it_is_back)
+{
+    char journal_path[PATH_MAX];
+    char aside[PATH_MAX];
+    begin ();
+    mr_journal_path (data_dir, 0, journal_path);
+    snprintf (aside, sizeof aside, "%s/aside", data_dir);
+    ck_assert_uint_eq (find_absent ().journal, 0);
+    ck_assert_int_eq (rename (journal_path, aside), 0);
+    ck_assert_uint_eq (find_absent ().unsettled, BATCHES - 1); /* its window is in its place yet */
+    ck_assert_int_eq (start (), MR_OK);
+    ck_assert_int_eq (rebuild.made, true);
+    ck_assert_uint_eq (take_one (), 1);
+    mr_absent_t old = find_absent ();
+    ck_assert (old.known && !mr_absent_is_settled (&old));
+    ck_assert_uint_eq (old.unsettled, BATCHES - 1);
+    ck_assert_int_eq (old.slot, 0);
+    die ();
+
+    char other[PATH_MAX];
+    snprintf (other, sizeof other, "%s/other", data_dir);
+    ck_assert_int_eq (rename (journal_path, other), 0);
+    ck_assert_int_eq (rename (aside, journal_path), 0);
+    ck_assert_int_eq (start (), MR_OK);
+    ck_assert_uint_eq (mr_journal_info (journal).id, old.journal);
+    ck_assert_uint_ne (find_absent ().journal, old.journal); /* but the other one, ... */
+    ck_assert_uint_eq (find_absent ().unsettled, 1);
+    die ();
+}
+END_TEST
+
 START_TEST (test_lives_that_take_nothing_in_between_fall_back_to_no_number)
 {
     begin ();
@@ -207,6 +256,7 @@ main (void)
         test_a_whole_journal_and_its_window_are_taken_as_they_are,
         test_the_number_of_a_damaged_last_frame_is_not_given_out_again,
         test_lives_that_take_nothing_in_between_fall_back_to_no_number,
+        test_the_window_of_a_journal_that_was_replaced_is_kept_until_it_is_back,
         test_without_a_window_nobody_knows_what_is_on_its_way_and_numbers_go_on_above_all,
         test_a_window_is_not_made_anew_while_an_exporter_may_claim_in_the_old_one,
         test_a_window_that_came_back_as_zeros_is_made_anew_when_no_exporter_has_it,
