@@ -150,7 +150,10 @@ step_over (mr_seglog_reader_t *self, mr_seglog_verdict_t verdict, uint64_t end, 
         self->position += head.header_bytes;
         return MR_OK;
     }
-    return status == MR_CONFIG ? status : skip_damage (self, end, "segment header", err);
+    if (status == MR_CONFIG || status == MR_SYSTEM) {
+        return status;
+    }
+    return skip_damage (self, end, "segment header", err);
 }
 
 /* Frames from the cursor; those behind the first only from the buffer. */

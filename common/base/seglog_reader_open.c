@@ -125,7 +125,7 @@ read_kind (mr_seglog_reader_t *self, uint16_t *ret_kind, mr_error_t *err)
         mr_seglog_scan_file (&self->here, fd, list.starts[i - 1]);
         mr_status_t known = mr_seglog_scan_header (&self->here, &head, NULL, err);
         found = known == MR_OK;
-        status = known == MR_CONFIG ? MR_CONFIG : MR_OK;
+        status = known == MR_CONFIG || known == MR_SYSTEM ? known : MR_OK;
         if (found) {
             *ret_kind = head.kind;
         }

@@ -257,7 +257,7 @@ recover_last (mr_seglog_t *self, last_t *last, bool *ret_again, mr_error_t *err)
     mr_seglog_scan_file (&last->scan, self->fd, start);
     mr_status_t status = mr_seglog_scan_header (&last->scan, &last->head, NULL, err);
     last->head_ok = status == MR_OK;
-    if (status == MR_CONFIG) {
+    if (status == MR_CONFIG || status == MR_SYSTEM) {
         return status;
     }
     if (last->head_ok) {

@@ -220,6 +220,10 @@ mr_seglog_scan_header (mr_seglog_scan_t *self, mr_seglog_segment_head_t *ret_hea
         !mr_seglog_segment_sound (&head, data + MR_SEGLOG_SEGMENT_BYTES, self->start)) {
         status = MR_INVALID;
     }
+    if (status == MR_SYSTEM) {
+        mr_error_set (err, "%s: no memory to read what it begins with", name);
+        return MR_SYSTEM;
+    }
     if (status != MR_OK) {
         mr_error_set (err, "%s: the segment header is damaged", name);
         return MR_INVALID;

@@ -57,8 +57,8 @@ bool mr_seglog_scan_resync (mr_seglog_scan_t *self, uint64_t from, uint64_t limi
 uint64_t mr_seglog_scan_skip (mr_seglog_scan_t *self, uint64_t offset, uint64_t limit);
 
 /* Read and check a segment's header. ret_snapshot (may be NULL) points into the buffer.
- * MR_OK; MR_INVALID: unsound or of another place, with the reason; MR_CONFIG: of a newer version.
- */
+ * MR_OK; MR_INVALID: unsound or of another place, with the reason; MR_CONFIG: of a newer version;
+ * MR_SYSTEM: no memory. */
 MR_CHECK mr_status_t mr_seglog_scan_header (mr_seglog_scan_t *self,
                                             mr_seglog_segment_head_t *ret_head,
                                             const char **ret_snapshot, mr_error_t *err);

@@ -15,33 +15,39 @@ typedef struct {
     const mr_seglog_reader_t *reader;
     size_t next;        /* segment that is told of next */
     mr_status_t status; /* of a visitor that was called where nothing can be returned */
+    mr_error_t *err;    /* of the caller */
     int dir;
 } walk_t;
 
-/* One segment's header. false: its file is gone. */
-static bool
+/* One segment's header. MR_CLOSED: its file is gone; MR_SYSTEM: no memory. */
+static mr_status_t
 look_at_segment (const walk_t *walk, uint64_t start, mr_seglog_scan_t *scan,
                  mr_seglog_segment_t *segment)
 {
     *segment = (mr_seglog_segment_t){.start = start};
     int fd = mr_seglog_open_segment (walk->ops, walk->dir, start, O_RDONLY);
     if (fd < 0) {
-        return errno != ENOENT;
+        return errno != ENOENT ? MR_OK : MR_CLOSED;
     }
     mr_seglog_scan_file (scan, fd, start);
-    segment->sound =
-        mr_seglog_scan_header (scan, &segment->head, &segment->snapshot, NULL) == MR_OK;
+    mr_error_t why;
+    mr_status_t status = mr_seglog_scan_header (scan, &segment->head, &segment->snapshot, &why);
+    segment->sound = status == MR_OK;
     int64_t bytes = walk->ops->size (walk->ops->context, fd);
     segment->file_bytes = bytes > 0 ? (uint64_t)bytes : 0;
     walk->ops->close (walk->ops->context, fd);
+    if (status == MR_SYSTEM) {
+        mr_error_set (walk->err, "%s", why.text);
+        return status;
+    }
     if (!segment->sound) { /* it may have been recycled in between */
         fd = mr_seglog_open_segment (walk->ops, walk->dir, start, O_RDONLY);
         if (fd < 0) {
-            return errno != ENOENT;
+            return errno != ENOENT ? MR_OK : MR_CLOSED;
         }
         walk->ops->close (walk->ops->context, fd);
     }
-    return true;
+    return MR_OK;
 }
 
 static mr_status_t
@@ -51,8 +57,10 @@ tell_segment (walk_t *walk, uint64_t start)
     mr_seglog_scan_t scan;
     mr_seglog_segment_t segment;
     mr_seglog_scan_init (&scan, walk->ops, MR_SEGLOG_HEADER_CHUNK, 0);
-    mr_status_t status = MR_OK;
-    if (look_at_segment (walk, start, &scan, &segment)) {
+    mr_status_t status = look_at_segment (walk, start, &scan, &segment);
+    if (status == MR_CLOSED) {
+        status = MR_OK;
+    } else if (status == MR_OK) {
         walk->walked->segments++;
         if (segment.sound) {
             walk->walked->id = segment.head.log_id;
@@ -185,7 +193,7 @@ mr_seglog_walk (const mr_seglog_walk_options_t *options, mr_seglog_walked_t *ret
                 mr_error_t *err)
 {
     mr_seglog_walked_t walked = {0};
-    walk_t walk = {.options = options, .walked = &walked};
+    walk_t walk = {.options = options, .walked = &walked, .err = err};
     walk.ops = options->ops != NULL ? options->ops : mr_file_ops_system ();
     walk.dir = walk.ops->open_dir (walk.ops->context, options->dir, false);
     if (walk.dir < 0) {

@@ -1,7 +1,7 @@
 /* Without memory: whatever allocation is the one that fails, what was begun ends with one line that
  * says so, and gives back what it took (the sanitizers of the dev build see to that). The linker
  * puts the functions below in the place of malloc and its like. */
-#include "common/delivery/tally.h"
+#include "common/delivery/deep.h"
 #include "common/record/expr.h"
 #include "common/record/path.h"
 #include "common/record/rows.h"
@@ -193,6 +193,34 @@ END_TEST
 static mr_chain_t chain = {
     .journal_segment = 8192, .spool_segment = 8192, .records = 3, .filtered = 1};
 
+static void
+on_fault (void *arg, const mr_deep_fault_t *fault)
+{
+    (void)arg;
+    ck_abort_msg ("%s", fault->what); /* no memory is no fault of the files */
+}
+
+static void
+on_journal (void *arg, const mr_deep_journal_t *journal)
+{
+    (void)arg;
+    (void)journal;
+}
+
+static void
+on_spool (void *arg, const mr_deep_spool_t *spool)
+{
+    (void)arg;
+    (void)spool;
+}
+
+static mr_status_t
+audit_deep (mr_error_t *err)
+{
+    const mr_deep_visitor_t visitor = {on_fault, on_journal, on_spool, NULL};
+    return mr_deep_read (chain.data_dir, &visitor, err);
+}
+
 static mr_status_t
 audit (mr_error_t *err)
 {
@@ -230,6 +258,7 @@ START_TEST (test_journal_spool_and_audit_without_memory_say_so_in_one_line)
     }
     mr_chain_close (&chain);
     refuse_each (audit, 3);
+    refuse_each (audit_deep, 3);
     refuse_each (open_journal, 3);
     refuse_each (open_spool, 3);
 }
