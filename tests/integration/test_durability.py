@@ -160,3 +160,24 @@ def test_fsync_keeps_the_promise_where_power_loss_takes_the_sinks_cursors(keep, 
             found = tally([producer], outputs(os.path.join(second, "out.jsonl")))
             assert (found.lost(), found.doubled(), found.strangers) == ([], [], [])
     assert not glob.glob(os.path.join(chain.folder, "**", "*.torn"), recursive=True)
+
+
+def test_what_was_delivered_behind_a_batch_that_waits_is_not_sent_again_after_power_loss(keep):
+    """All sinks are past these segments of the spool, and they stay: the window that is made anew
+    finds there what was settled above the watermark."""
+    chain = keep(Delivery(workers={"processor": 2}, exporter="spool_segment = 64KiB\n"))
+    totals = os.path.join(chain.data_dir, "exporter.0.totals")
+    chain.up()
+    with chain.producer(pad=500) as producer:
+        chain.more(producer, 500)
+        assert chain.kill("processor.1", signal.SIGSTOP)
+        chain.more(producer, 2000)
+        saved = os.stat(totals).st_mtime_ns if os.path.exists(totals) else 0
+        wait_for(lambda: os.path.exists(totals) and os.stat(totals).st_mtime_ns > saved,
+                 chain.complaints)  # the last that would keep the spool's segments
+        chain.more(producer, 2000)
+        chain.lose_power()
+        chain.up()
+        chain.more(producer)
+        producer.finish()
+        chain.wait_out(producer)
