@@ -98,7 +98,9 @@ on_frame (void *arg, const mr_seglog_frame_t *frame)
         .journal = data ? frame->words[MR_SPOOL_WORD_JOURNAL] : 0,
         .seq = data ? frame->words[MR_SPOOL_WORD_SEQ] : 0,
         .rows = rows,
+        .after_hole = look->hole,
     };
+    look->hole = false;
     return MR_OK;
 }
 
@@ -107,7 +109,9 @@ on_damage (void *arg, const mr_seglog_damage_t *damage, uint64_t segment)
 {
     mr_deepsink_look_t *look = arg;
     (void)segment;
-    look->damaged = look->damaged || damage->position < look->sink.state.position;
+    bool below = damage->position < look->sink.state.position;
+    look->damaged = look->damaged || below;
+    look->hole = look->hole || (below && !damage->trimmed);
     return MR_OK;
 }
 
@@ -180,6 +184,7 @@ find_sink (mr_deepsink_look_t *look, const mr_config_t *config, mr_error_t *err)
     mr_rows_input_t input = (mr_rows_input_t)sink->state.input;
     look->key = mr_hash64 (sink->name, strlen (sink->name));
     if (strcmp (sink->name, MR_CURSOR_DEAD_STORE) == 0) {
+        look->is_configured = true;
         look->is_file = true;
         snprintf (look->path, sizeof look->path, "%s/dead/exporter.%d.jsonl", look->data_dir,
                   sink->slot);
@@ -190,6 +195,7 @@ find_sink (mr_deepsink_look_t *look, const mr_config_t *config, mr_error_t *err)
         if (strcmp (mr_config_section_name (section), sink->name) != 0) {
             continue;
         }
+        look->is_configured = true;
         look->is_file = strcmp (mr_config_text (section, "type"), "file") == 0;
         if (!look->is_file) {
             snprintf (sink->note, sizeof sink->note, "a sink of this type cannot be read back");
@@ -207,6 +213,26 @@ find_sink (mr_deepsink_look_t *look, const mr_config_t *config, mr_error_t *err)
     return MR_OK;
 }
 
+/* The spool begins behind what it still has to give. Of a sink that nobody waits for, that is as it
+ * should be; and beside one that runs, the cursor may have moved on since it was read. */
+static void
+judge_overtaken (mr_deepsink_look_t *look)
+{
+    char path[2 * PATH_MAX];
+    mr_cursor_state_t now;
+    mr_error_t ignored;
+    look->sink.overtaken = look->sink.state.position < look->first;
+    snprintf (path, sizeof path, "%s/%s", look->data_dir, look->cursor_file);
+    if (look->sink.overtaken && look->is_configured &&
+        mr_cursor_read (path, &now, &ignored) == MR_OK && now.position < look->first) {
+        mr_deepsink_tell (look, look->cursor_file, 0,
+                          "the cursor says %" PRIu64 ", the spool begins at %" PRIu64
+                          ": what was due in between is gone, or came while the sink was not in "
+                          "the configuration",
+                          now.position, look->first);
+    }
+}
+
 static mr_status_t
 look_at_sink (mr_deepsink_look_t *look, const mr_config_t *config, mr_error_t *err)
 {
@@ -220,7 +246,7 @@ look_at_sink (mr_deepsink_look_t *look, const mr_config_t *config, mr_error_t *e
     if (status == MR_CLOSED || (status == MR_OK && look->spool != sink->state.spool)) {
         snprintf (sink->note, sizeof sink->note, "its cursor is of another spool");
     } else if (status == MR_OK && judge_position (look)) {
-        sink->overtaken = sink->state.position < look->first;
+        judge_overtaken (look);
         judge_counts (look);
         status = look->is_file ? mr_deepsink_compare (look, err) : MR_OK;
     }

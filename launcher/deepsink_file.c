@@ -28,13 +28,14 @@ typedef struct comparison {
     int64_t shift;
     uint64_t size;
     bool begun; /* the newest rows were looked at */
+    bool blind; /* rows that the spool does not have may end at `end` */
     /* The first difference since `end` moved, while frames that may have been dropped are tried. */
     bool open;
     uint64_t at;
-    size_t row;   /* of the frame, ... */
-    size_t bytes; /* ... which has so many */
+    size_t row; /* of the frame */
     mr_deepsink_frame_t frame;
-    uint64_t skipped; /* rows of frames that were tried */
+    uint64_t skipped;       /* rows of frames that were tried, ... */
+    uint64_t skipped_bytes; /* ... and how long they are */
 } comparison_t;
 
 /* ---- the file ---- */
@@ -240,15 +241,15 @@ mend_shift (comparison_t *self, const mr_deepsink_frame_t *frame, const char *li
     return true;
 }
 
-/* Whether the frame that differs was not let go, but its bytes were changed: then the one before it
- * stands before them. */
+/* Whether the frames that were tried were not let go, but bytes of them changed: then the one
+ * before them stands before them. */
 static bool
 is_behind_changed (const comparison_t *self, const mr_deepsink_frame_t *frame, const char *lines,
                    size_t bytes)
 {
-    return self->open && self->skipped == self->frame.rows &&
-           frame->position < self->frame.position && self->bytes < self->end &&
-           stands_at (self, self->end - self->bytes, lines, bytes);
+    return self->open && frame->position < self->frame.position &&
+           self->skipped_bytes < self->end &&
+           stands_at (self, self->end - self->skipped_bytes, lines, bytes);
 }
 
 /* The rows of one frame against the file. false: that was the last one. */
@@ -276,13 +277,15 @@ compare_frame (comparison_t *self, const mr_deepsink_frame_t *frame, const char 
     if (same < bytes && is_behind_changed (self, frame, lines, bytes)) {
         tell_difference (self);
         self->skipped = 0;
-        self->end -= self->bytes;
+        self->end -= self->skipped_bytes;
         same = bytes;
     }
     if (same == bytes) {
         self->open = false; /* what was tried in between was dropped */
         self->drops -= self->skipped < self->drops ? self->skipped : self->drops;
         self->skipped = 0;
+        self->skipped_bytes = 0;
+        self->blind = false;
         self->end -= bytes;
         sink->rows += count;
         sink->bytes += bytes;
@@ -290,15 +293,19 @@ compare_frame (comparison_t *self, const mr_deepsink_frame_t *frame, const char 
         sink->seq = frame->seq;
         return true;
     }
+    if (self->blind) {
+        note (self, "the spool cannot be read further back");
+        return false;
+    }
     if (!self->open) {
         self->open = true;
-        self->bytes = bytes;
         self->at = self->end - bytes + same;
         self->row = mr_splice_row (lines, same);
         self->frame = *frame;
     }
     if (self->skipped + frame->rows <= self->drops) {
         self->skipped += frame->rows;
+        self->skipped_bytes += bytes;
         return true; /* perhaps it was let go: then an older one ends here */
     }
     tell_difference (self);
@@ -310,6 +317,7 @@ static void
 compare_frames (comparison_t *self)
 {
     mr_deepsink_look_t *look = self->look;
+    self->blind = look->hole;
     for (size_t i = look->count; i > 0 && self->left > 0; i--) {
         const mr_deepsink_frame_t *frame = &look->frames[i - 1];
         const char *lines = NULL;
@@ -324,7 +332,28 @@ compare_frames (comparison_t *self)
         if (status == MR_OK && bytes > 0 && !compare_frame (self, frame, lines, bytes, count)) {
             return;
         }
+        self->blind = self->blind || frame->after_hole;
     }
+}
+
+/* Whether something ends here that can be a row, or the file begins. */
+static bool
+is_end_of_row (const comparison_t *self)
+{
+    char text[PIECE];
+    size_t bytes = self->end < sizeof text ? (size_t)self->end : sizeof text;
+    if (pread (self->fd, text, bytes, (off_t)(self->end - bytes)) != (ssize_t)bytes) {
+        return false;
+    }
+    if (bytes == 0) {
+        return true;
+    }
+    const char *before = memrchr (text, '\n', bytes - 1);
+    const char *row = before != NULL ? before + 1 : text;
+    bool whole = before != NULL || bytes == self->end;
+    size_t length = (size_t)(text + bytes - row);
+    return length > 2 && row[length - 1] == '\n' && row[length - 2] == '}' &&
+           (!whole || row[0] == '{') && memchr (row, '\0', length) == NULL;
 }
 
 /* All that is left was tried, and may have been let go: the spool begins where its rows are not due
@@ -332,7 +361,7 @@ compare_frames (comparison_t *self)
 static void
 end_open (comparison_t *self)
 {
-    if (self->open && self->skipped <= self->drops) {
+    if (self->open && self->skipped <= self->drops && is_end_of_row (self)) {
         self->open = false;
         note (self, "what the spool has before was dropped");
     }

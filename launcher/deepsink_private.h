@@ -16,6 +16,7 @@ typedef struct mr_deepsink_frame {
     uint64_t journal;
     uint64_t seq;
     uint64_t rows;
+    bool after_hole; /* bytes of the spool before it cannot be read */
 } mr_deepsink_frame_t;
 
 /* One sink under examination. */
@@ -24,6 +25,7 @@ typedef struct mr_deepsink_look {
     const char *data_dir;
     const char *cursor_file; /* in the data directory */
     mr_deepsink_t sink;
+    bool is_configured;
     bool is_file;
     char path[PATH_MAX]; /* of the file, where the configuration says */
     mr_rows_t rows;      /* what the sink takes; initialised when is_file */
@@ -34,7 +36,8 @@ typedef struct mr_deepsink_look {
     uint64_t before; /* rows in all frames before the oldest segment */
     uint64_t below;  /* rows in frames from there up to the cursor */
     bool begins;     /* a frame, a segment or nothing more begins where the cursor points */
-    bool damaged;    /* some of it cannot be read */
+    bool damaged;    /* some of it cannot be read, below the cursor, ... */
+    bool hole;       /* ... behind the last of `frames` */
     bool counted;    /* `before` is known */
     uint64_t spool;  /* id */
     mr_deepsink_frame_t *frames;

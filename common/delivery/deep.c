@@ -207,12 +207,14 @@ cut_in_time (mr_deep_t *self, mr_error_t *err)
         before = i == 0 ? state_of (self) : before;
     }
     if (status == MR_AGAIN && state_of (self) == before) {
-        for (int slot = 0; slot < MR_SLOTS_MAX; slot++) {
+        status = MR_OK;
+        for (int slot = 0; slot < MR_SLOTS_MAX && status == MR_OK; slot++) {
+            uint64_t records;
             begin_late (&self->ingests[slot]);
             self->ingests[slot].top = self->ingests[slot].last_seq;
             self->ingests[slot].top_received = self->ingests[slot].total;
+            status = mr_deep_settled_in (&self->ingests[slot], &records);
         }
-        status = MR_OK;
     }
     if (status == MR_AGAIN) {
         mr_error_set (err, "the journals move too fast to be caught; try again");
@@ -266,7 +268,13 @@ read_all (mr_deep_t *self, mr_error_t *err)
     if (status == MR_OK && self->spooled.count > 1) {
         qsort (self->spooled.rows, self->spooled.count, sizeof (mr_deep_spooled_t), by_identity);
     }
-    return status == MR_OK ? mr_deep_judge (self) : status;
+    if (status == MR_OK) {
+        status = mr_deep_judge (self);
+        if (status == MR_AGAIN) {
+            mr_error_set (err, "the journals move too fast to be caught; try again");
+        }
+    }
+    return status;
 }
 
 static void
