@@ -9,7 +9,7 @@ run_packages=(cmake ninja-build gcc g++ libc6-dev pkg-config libzmq3-dev libczmq
     libjansson-dev libxxhash-dev libsimdjson-dev libmicrohttpd-dev procps)
 test_packages=(check clang clang-format clang-tidy cppcheck shellcheck libclang-rt-dev python3
     python3-zmq python3-pytest python3-pyflakes curl netcat-openbsd prometheus spin mandoc git
-    valgrind strace)
+    valgrind strace e2fsprogs mount)
 bench_packages=(rsyslog rsyslog-czmq jq mawk python3 python3-zmq python3-matplotlib)
 
 yes=no

@@ -82,7 +82,7 @@ import re
 import sys
 
 # What is no file, and where the files of the others are.
-KNOWN = {"bench", "by hand", "chaos.short", "compiler", "guard"}
+KNOWN = {"bench", "by hand", "chaos.power", "chaos.short", "compiler", "guard"}
 FOLDERS = {"unit": "tests/unit/test_{}.c", "model": "tests/model/{}.pml",
            "lint": "scripts/lint-{}.sh", "conf": "conf/{}.ini", "sh": "tests/integration/{}.sh"}
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # soak.sh [--yes] [MINUTES]: the tests that want time: for MINUTES (30) every fuzzer, then chaos
-# (processes killed under load); then the protocol's models in full, a quarter of an hour. Ends at
-# the first failure.
+# (processes killed under load); then the power is cut 60 times (root), and the protocol's models in
+# full, a quarter of an hour. Ends at the first failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,6 +27,8 @@ scripts/fuzz.sh "$seconds"
 if [ -x tests/chaos/run.sh ]; then
     echo "soak: chaos for $((minutes / 2 + 1)) minutes"
     tests/chaos/run.sh "$((minutes / 2 + 1))"
+    echo "soak: power loss"
+    MILLRACE_BIN=$PWD/build/release/bin tests/chaos/power_loss.py --cuts 60 --seed "$RANDOM"
 fi
 if [ -x tests/model/run.sh ]; then
     echo "soak: models, large"

@@ -73,10 +73,19 @@ end_line (sink_file_t *self, mr_error_t *err)
     return MR_OK;
 }
 
+/* Whether it is the file that the cursor names. The number of a device holds until the machine is
+ * started again: a disk may have another one then. */
+static bool
+is_committed (const struct stat *st, const mr_cursor_state_t *committed, bool same_boot)
+{
+    return st->st_ino == committed->inode && (st->st_dev == committed->device || !same_boot);
+}
+
 /* The file that the cursor names, which is not at the path any more, if it is still in the same
  * directory and has bytes beyond what was committed. -1: none. */
 static int
-find_away (const sink_file_t *self, const mr_cursor_state_t *committed, struct stat *ret_st)
+find_away (const sink_file_t *self, const mr_cursor_state_t *committed, bool same_boot,
+           struct stat *ret_st)
 {
     char name[PATH_MAX + NAME_MAX + 2];
     snprintf (name, sizeof name, "%s", self->path);
@@ -92,7 +101,7 @@ find_away (const sink_file_t *self, const mr_cursor_state_t *committed, struct s
         }
         snprintf (name + at, sizeof name - at, "%s", entry->d_name);
         fd = open_at (name, 0, ret_st);
-        if (fd >= 0 && (ret_st->st_dev != committed->device || ret_st->st_ino != committed->inode ||
+        if (fd >= 0 && (!is_committed (ret_st, committed, same_boot) ||
                         (uint64_t)ret_st->st_size <= committed->length)) {
             close (fd);
             fd = -1;
@@ -158,12 +167,12 @@ open_file (void *arg, const mr_cursor_state_t *committed, bool same_boot, mr_err
         return MR_AGAIN;
     }
     bool known = committed->inode != 0 && !self->gone;
-    bool same = known && st.st_ino == committed->inode && st.st_dev == committed->device;
+    bool same = known && is_committed (&st, committed, same_boot);
     self->away = false;
     self->gone = false;
     if (known && !same) {
         struct stat away_st;
-        int away = find_away (self, committed, &away_st);
+        int away = find_away (self, committed, same_boot, &away_st);
         if (away >= 0) {
             close (fd);
             fd = away;

@@ -183,11 +183,12 @@ def settle(chain, harm, producers):
     return audit
 
 
-def judge(chain, producers, audit):
+def judge(chain, producers, audit, folder):
+    """folder: of the rows of metrics. A list of what is wrong."""
     wrong = [verdict(producers, chain.out, chain.data_dir)]
     made = {producer.p: producer.expected()[0] for producer in producers}
-    if totals(chain.folder) != made:
-        wrong.append(f"metrics: {dict(totals(chain.folder))}, sent {made}")
+    if totals(folder) != made:
+        wrong.append(f"metrics: {dict(totals(folder))}, sent {made}")
         note_verdict(wrong[-1])
     if not (audit["balanced"] and audit["in_flight"] == 0):
         wrong.append(f"audit: {audit}")
@@ -226,7 +227,7 @@ def run(chain, args):
         audit = settle(chain, harm, producers)
     latency.ending.set()
     latency.join()
-    wrong = judge(chain, producers, audit)
+    wrong = judge(chain, producers, audit, chain.folder)
     report(chain, args, harm, producers, latency)
     print("; ".join(wrong) if wrong else "lost 0, doubled 0; metrics and audit agree")
     if wrong:

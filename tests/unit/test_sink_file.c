@@ -119,6 +119,38 @@ END_TEST
 
 /* ---- what was written and not committed ---- */
 
+START_TEST (test_after_a_reboot_the_disk_may_have_another_number)
+{
+    mr_held_folder ();
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "one\n");
+    mr_held_write_only (&held, "two\n");
+    mr_held_close (&held);
+    held.committed.device++;
+    mr_error_t err = {.text = ""};
+    ck_assert_msg (held.sink.open (held.sink.self, &held.committed, false, &err) == MR_OK, "%s",
+                   err.text);
+    mr_held_write (&held, "two\n");
+    mr_held_write (&held, "three\n");
+    mr_held_assert ("out.jsonl", "one\ntwo\nthree\n");
+    mr_held_destroy (&held);
+}
+END_TEST
+
+START_TEST (test_a_file_of_another_disk_is_another_one_on_the_same_boot)
+{
+    mr_held_folder ();
+    mr_held_t held = mr_held_new ("out.jsonl");
+    mr_held_write (&held, "one\n");
+    mr_held_write_only (&held, "two\n");
+    held.committed.device++;
+    mr_held_start_over (&held);
+    mr_held_write (&held, "two\n");
+    mr_held_assert ("out.jsonl", "one\ntwo\ntwo\n");
+    mr_held_destroy (&held);
+}
+END_TEST
+
 START_TEST (test_what_was_written_before_a_crash_is_not_written_again)
 {
     static const char lines[] = "two\nthree\nfour\n";
@@ -345,6 +377,8 @@ main (void)
         test_a_file_that_was_moved_away_is_left_alone,
         test_a_path_that_is_gone_for_a_while_is_tried_again,
         test_what_is_no_file_takes_nothing,
+        test_after_a_reboot_the_disk_may_have_another_number,
+        test_a_file_of_another_disk_is_another_one_on_the_same_boot,
         test_what_was_written_before_a_crash_is_not_written_again,
         test_bytes_that_are_not_due_are_moved_aside,
         test_bytes_behind_which_nothing_is_due_are_moved_aside,
