@@ -8,6 +8,7 @@ import errno
 import functools
 import glob
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -333,3 +334,20 @@ def test_death_while_the_file_of_a_sink_is_moved_away(point):
 
 def test_what_is_said_to_be_out_of_reach_is_there():
     assert set(NOT_REACHED) <= set(points())
+
+
+def test_every_crash_point_of_the_code_is_armed_by_some_test():
+    """Here, or by its name in another file."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    top = os.path.dirname(os.path.dirname(here))
+    named, elsewhere = set(), ""
+    for folder in ("common", "stages", "launcher", "monitor"):
+        for path in glob.glob(os.path.join(top, folder, "**", "*.c"), recursive=True):
+            with open(path, encoding="utf-8") as source:
+                named |= set(re.findall(r'MR_CRASH_(?:POINT|HIT) \("([^"]+)"\)', source.read()))
+    for path in set(glob.glob(os.path.join(here, "*.py"))) - {os.path.abspath(__file__)}:
+        with open(path, encoding="utf-8") as source:
+            elsewhere += source.read()
+    assert len(named) > 50
+    tried = {point for _, point in TRIED}
+    assert [point for point in sorted(named - tried) if f'"{point}"' not in elsewhere] == []
