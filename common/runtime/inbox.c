@@ -187,6 +187,7 @@ mr_inbox_quiet (mr_inbox_t *self, int64_t mono_ns)
 {
     int events = 0;
     size_t bytes = sizeof events;
+    on_event (self, 0); /* who has come or gone, also where the loop had no turn since */
     return self->withdrawn && self->connections <= 0 &&
            mono_ns - self->last_activity_ns >= QUIET_NS &&
            zmq_getsockopt (self->socket, ZMQ_EVENTS, &events, &bytes) == 0 &&
