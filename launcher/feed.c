@@ -167,11 +167,26 @@ may_read (feed_t *self, int64_t now_ns)
     return (double)self->paced < due;
 }
 
+/* It gets no number: the next run comes to the same numbers. */
+static bool
+refuse_line (feed_t *self)
+{
+    self->counts->sent++;
+    self->before.refused++;
+    self->line = NULL;
+    return true;
+}
+
 static bool
 take_line (feed_t *self, mr_error_t *err, mr_status_t *ret_status)
 {
     if (self->line == NULL) {
         *ret_status = mr_lines_next (self->lines, &self->line, &self->line_bytes, err);
+        if (*ret_status == MR_INVALID) {
+            fprintf (stderr, "%s\n", err->text);
+            *ret_status = MR_OK;
+            return refuse_line (self);
+        }
         if (*ret_status != MR_OK) {
             self->line = NULL;
             return false;
@@ -187,13 +202,9 @@ take_line (feed_t *self, mr_error_t *err, mr_status_t *ret_status)
         return true;
     }
     if (too_long) {
-        /* It gets no number: the next run comes to the same numbers. */
         fprintf (stderr, "a record of %zu bytes is refused: max_record is %" PRIu64 "\n",
                  self->line_bytes, self->options->max_record);
-        self->counts->sent++;
-        self->before.refused++;
-        self->line = NULL;
-        return true;
+        return refuse_line (self);
     }
     if (self->skip > 0) {
         self->skip--;

@@ -120,11 +120,6 @@ reserve (mr_lines_t *self, mr_error_t *err)
         self->scanned -= gone;
         self->start -= gone;
     }
-    if (self->buffer.size - self->start > MR_LINES_MAX_BYTES) {
-        mr_error_set (err, "%s: a line at byte %" PRId64 " is longer than %d MiB", self->path,
-                      self->offset, MR_LINES_MAX_BYTES >> 20);
-        return MR_INVALID;
-    }
     return mr_buffer_reserve (&self->buffer, READ_BYTES) == MR_OK
                ? MR_OK
                : mr_error_errno (err, "%s", self->path);
@@ -153,13 +148,53 @@ fill (mr_lines_t *self, mr_error_t *err)
     return bytes == 0 ? MR_CLOSED : MR_OK;
 }
 
-static void
-hand_out (mr_lines_t *self, size_t end, size_t next, const char **ret_line, size_t *ret_bytes)
+/* What has been read of a line that nobody will get need not be kept. True: so much of it has come
+ * that the caller may have something else to do. */
+static bool
+pass_over (mr_lines_t *self)
 {
+    size_t bytes = self->buffer.size - self->start;
+    if (!self->passing && bytes <= MR_LINES_MAX_BYTES) {
+        return false;
+    }
+    if (!self->passing) {
+        self->passing = true;
+        self->passed_from = self->paused_at = self->offset;
+    }
+    self->offset += (int64_t)bytes;
+    self->start = self->buffer.size;
+    bool pause = self->offset - self->paused_at >= MR_LINES_MAX_BYTES;
+    self->paused_at = pause ? self->offset : self->paused_at;
+    return pause;
+}
+
+/* Here it ends. */
+static mr_status_t
+refuse (mr_lines_t *self, size_t end, size_t next, mr_error_t *err)
+{
+    mr_error_set (err,
+                  "%s: a line of %" PRId64 " bytes at byte %" PRId64
+                  " is refused: no line may be longer than %d MiB",
+                  self->path, self->offset + (int64_t)(end - self->start) - self->passed_from,
+                  self->passed_from, MR_LINES_MAX_BYTES >> 20);
+    self->offset += (int64_t)(next - self->start);
+    self->start = self->scanned = next;
+    self->passing = false;
+    return MR_INVALID;
+}
+
+static mr_status_t
+hand_out (mr_lines_t *self, size_t end, size_t next, const char **ret_line, size_t *ret_bytes,
+          mr_error_t *err)
+{
+    if (self->passing) {
+        return refuse (self, end, next, err);
+    }
     *ret_line = self->buffer.data + self->start;
     *ret_bytes = end - self->start;
     self->offset += (int64_t)(next - self->start);
     self->start = self->scanned = next;
+    return MR_OK;
 }
 
 mr_status_t
@@ -173,10 +208,12 @@ mr_lines_next (mr_lines_t *self, const char **ret_line, size_t *ret_bytes, mr_er
                 : NULL;
         if (newline != NULL) {
             size_t end = (size_t)(newline - data);
-            hand_out (self, end, end + 1, ret_line, ret_bytes);
-            return MR_OK;
+            return hand_out (self, end, end + 1, ret_line, ret_bytes, err);
         }
         self->scanned = self->buffer.size;
+        if (pass_over (self)) {
+            return MR_AGAIN;
+        }
         if (!self->is_file && self->end) {
             break;
         }
@@ -188,12 +225,12 @@ mr_lines_next (mr_lines_t *self, const char **ret_line, size_t *ret_bytes, mr_er
             return status;
         }
     }
-    if (self->follow && self->is_file && !(self->last && self->buffer.size > self->start)) {
+    bool rest = self->buffer.size > self->start || self->passing;
+    if (self->follow && self->is_file && !(self->last && rest)) {
         return MR_AGAIN;
     }
-    if (self->buffer.size > self->start) {
-        hand_out (self, self->buffer.size, self->buffer.size, ret_line, ret_bytes);
-        return MR_OK;
+    if (rest) {
+        return hand_out (self, self->buffer.size, self->buffer.size, ret_line, ret_bytes, err);
     }
     return MR_CLOSED;
 }
@@ -208,8 +245,10 @@ mr_lines_each (const char *path, mr_lines_fn *fn, void *arg, mr_error_t *err)
     if (status != MR_OK) {
         return status;
     }
-    while ((status = mr_lines_next (lines, &line, &bytes, err)) == MR_OK) {
-        fn (arg, line, bytes);
+    while ((status = mr_lines_next (lines, &line, &bytes, err)) == MR_OK || status == MR_AGAIN) {
+        if (status == MR_OK) {
+            fn (arg, line, bytes);
+        }
     }
     mr_lines_close (&lines);
     return status == MR_CLOSED ? MR_OK : status;
@@ -222,7 +261,7 @@ mr_lines_rewind (mr_lines_t *self)
     mr_buffer_clear (&self->buffer);
     self->start = self->scanned = 0;
     self->offset = 0;
-    self->end = self->rewritten = false;
+    self->end = self->rewritten = self->passing = false;
     self->compared = (struct timespec){0};
 }
 

@@ -34,7 +34,8 @@ MR_CHECK mr_status_t mr_lines_open_files (const char *path, const mr_lines_file_
 /* The next line, without its newline; borrowed until the next call. A last line without newline is
  * a line unless follow is set.
  * MR_OK; MR_AGAIN: none now (wait for mr_lines_fd, or a moment); MR_CLOSED: that was all;
- * MR_INVALID: a line over MR_LINES_MAX_BYTES; MR_SYSTEM. */
+ * MR_INVALID: a line over MR_LINES_MAX_BYTES was passed over, err says where and of how many bytes;
+ * the next call goes on behind it; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_lines_next (mr_lines_t *self, const char **ret_line, size_t *ret_bytes,
                                     mr_error_t *err);
 

@@ -388,7 +388,7 @@ mr_lines_change (mr_lines_t *self)
     if (!begun) {
         return MR_LINES_SAME;
     }
-    if (self->buffer.size > self->start && !self->last) {
+    if ((self->buffer.size > self->start || self->passing) && !self->last) {
         self->last = true;
         return MR_LINES_SAME;
     }

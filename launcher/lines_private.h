@@ -22,12 +22,15 @@ struct mr_lines {
     bool is_file; /* a regular file */
     int fd;
     mr_buffer_t buffer;
-    size_t start;   /* of what has not been handed out */
-    size_t scanned; /* no newline between start and here */
-    int64_t offset; /* of the file, where `start` is */
-    bool end;       /* read returned 0 */
-    bool last;      /* nothing more is written to this file: what has no newline is a line */
-    bool rewritten; /* other bytes stand where it was read */
+    size_t start;        /* of what has not been handed out */
+    size_t scanned;      /* no newline between start and here */
+    int64_t offset;      /* of the file, where `start` is */
+    bool end;            /* read returned 0 */
+    bool last;           /* nothing more is written to this file: what has no newline is a line */
+    bool passing;        /* the line is too long: its bytes are passed over until it ends */
+    int64_t passed_from; /* where it begins */
+    int64_t paused_at;   /* how far it was passed over without a pause */
+    bool rewritten;      /* other bytes stand where it was read */
     char name[MR_LINES_NAME_BYTES];          /* given; "": made from the file */
     mr_lines_file_t next[MR_LINES_NEXT_MAX]; /* files that took its place, in order */
     unsigned next_count;

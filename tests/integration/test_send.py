@@ -249,6 +249,27 @@ def test_records_that_are_too_long_are_refused_and_the_others_go(chain):
     assert "max_record" in done.stderr
 
 
+def test_what_copytruncate_leaves_is_passed_over_and_told(chain):
+    """A hole as large as the file was, when its writer does not append; killed around it."""
+    hole = 70 << 20
+    path = write_lines(chain, range(500))
+    size = os.path.getsize(path)
+    os.truncate(path, size + hole)
+    write_lines(chain, range(499, 1000), mode="a")
+    told = f"{path}: a line of {hole + len(lines_of([499])) - 1} bytes at byte {size} is refused"
+    for rate, count in ("400", 100), ("4000", 600):
+        sender = chain.start("send", path, "--rate", rate)
+        wait_for(lambda n=count: len(exported(chain)) > n, "some are received")
+        sender.kill()
+        sender.wait()
+    first = chain.millrace("send", path, code=None)
+    assert first.returncode in (0, 1)  # killed behind it, nothing of it is seen
+    wait_exported(chain, range(1000))
+    again = chain.millrace("send", path, "--producer", "other", code=1)
+    assert again.stderr.count(told) == 1, again.stderr
+    assert "sent 1,001, acknowledged 1,000, refused 1" in again.stdout
+
+
 def test_nobody_listens(chain):
     endpoint = "ipc://" + os.path.join(chain.folder, "nobody")
     done = chain.millrace("send", write_lines(chain, range(1)), "--to", endpoint, "--timeout",

@@ -127,15 +127,84 @@ START_TEST (test_lines_longer_than_one_read_come_whole)
 }
 END_TEST
 
-START_TEST (test_a_line_beyond_the_limit_is_refused_with_its_place)
+enum { HOLE = MR_LINES_MAX_BYTES + (1 << 20) };
+
+/* What is told of a line that begins behind "one" and has HOLE bytes. */
+static void
+assert_hole_told (void)
+{
+    char expected[PATH_MAX + 120];
+    snprintf (expected, sizeof expected,
+              "%s: a line of %d bytes at byte 4 is refused: no line may be longer than 64 MiB",
+              path, HOLE);
+    ck_assert_str_eq (err.text, expected);
+}
+
+static void
+new_file_with_hole (const char *text)
 {
     new_file ("one\n");
-    ck_assert_int_eq (truncate (path, (off_t)MR_LINES_MAX_BYTES + (1 << 20)), 0);
+    ck_assert_int_eq (truncate (path, 4 + HOLE), 0);
+    add (text);
+}
+
+START_TEST (test_a_line_beyond_the_limit_is_passed_over_and_told_with_its_place)
+{
+    new_file_with_hole ("\ntwo\n");
     mr_lines_t *lines = open_lines (false);
-    char expected[PATH_MAX + 80];
-    snprintf (expected, sizeof expected, "%s: a line at byte 4 is longer than 64 MiB", path);
-    ck_assert_str_eq (read_on (lines, MR_INVALID), "one|");
-    ck_assert_str_eq (err.text, expected);
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "one|"); /* it takes a while */
+    ck_assert_str_eq (read_on (lines, MR_INVALID), "");
+    assert_hole_told ();
+    ck_assert_int_eq (mr_lines_offset (lines), 4 + HOLE + 1);
+    ck_assert_str_eq (read_on (lines, MR_CLOSED), "two|");
+    ck_assert_int_eq (mr_lines_offset (lines), 4 + HOLE + 5);
+    mr_lines_close (&lines);
+}
+END_TEST
+
+START_TEST (test_followed_a_line_beyond_the_limit_is_passed_over_when_it_ends)
+{
+    new_file_with_hole ("");
+    mr_lines_t *lines = open_lines (true);
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "one|");
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "");
+    ck_assert_int_eq (mr_lines_change (lines), MR_LINES_SAME);
+    add ("\ntwo\n");
+    ck_assert_str_eq (read_on (lines, MR_INVALID), "");
+    assert_hole_told ();
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "two|");
+    replace ("three\n");
+    ck_assert_int_eq (mr_lines_change (lines), MR_LINES_OTHER);
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "three|");
+    mr_lines_close (&lines);
+}
+END_TEST
+
+START_TEST (test_followed_a_line_beyond_the_limit_ends_with_its_file)
+{
+    new_file_with_hole ("");
+    mr_lines_t *lines = open_lines (true);
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "one|");
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "");
+    replace ("three\n");
+    ck_assert_int_eq (mr_lines_change (lines), MR_LINES_SAME);
+    ck_assert_str_eq (read_on (lines, MR_INVALID), "");
+    assert_hole_told ();
+    ck_assert_int_eq (mr_lines_change (lines), MR_LINES_OTHER);
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "three|");
+    mr_lines_close (&lines);
+}
+END_TEST
+
+START_TEST (test_truncated_within_a_line_beyond_the_limit_a_file_begins_anew)
+{
+    new_file_with_hole ("");
+    mr_lines_t *lines = open_lines (true);
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "one|");
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "");
+    put ("two\n");
+    ck_assert_int_eq (mr_lines_change (lines), MR_LINES_TRUNCATED);
+    ck_assert_str_eq (read_on (lines, MR_AGAIN), "two|");
     mr_lines_close (&lines);
 }
 END_TEST
@@ -398,7 +467,10 @@ main (void)
     const TTest *const tests[] = {
         test_lines_come_without_their_newlines_and_the_last_needs_none,
         test_lines_longer_than_one_read_come_whole,
-        test_a_line_beyond_the_limit_is_refused_with_its_place,
+        test_a_line_beyond_the_limit_is_passed_over_and_told_with_its_place,
+        test_followed_a_line_beyond_the_limit_is_passed_over_when_it_ends,
+        test_followed_a_line_beyond_the_limit_ends_with_its_file,
+        test_truncated_within_a_line_beyond_the_limit_a_file_begins_anew,
         test_what_is_no_file_is_refused,
         test_a_place_behind_the_end_of_a_file_is_refused,
         test_each_line_of_a_file_is_told,
