@@ -55,8 +55,9 @@ struct mr_cursor {
     mr_cursor_state_t state;
     char boot_id[MR_BOOT_ID_BYTES];
     int fd;
-    bool named;  /* its name is durable */
-    bool failed; /* to sync: the kernel may hold as clean what the disk never got */
+    bool named;    /* its name is durable */
+    bool doubtful; /* the kernel may hold as clean what the disk never got: a sync failed, perhaps
+                    * of an earlier life */
     char path[PATH_MAX];
 };
 
@@ -163,6 +164,7 @@ mr_cursor_open (const char *path, mr_cursor_t **ret_cursor, mr_error_t *err)
     }
     mr_boot_id (self->boot_id);
     snprintf (self->path, sizeof self->path, "%s", path);
+    self->doubtful = true;
     mr_status_t status = map_file (self, err);
     if (status == MR_OK) {
         status = choose (self->map, &self->last);
@@ -207,8 +209,9 @@ mr_cursor_same_boot (const mr_cursor_t *self)
     return memcmp (self->last.boot_id, self->boot_id, sizeof self->boot_id) == 0;
 }
 
-void
-mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state)
+/* boot_id: the start of the machine that the slot is of. */
+static void
+commit (mr_cursor_t *self, const mr_cursor_state_t *state, const char *boot_id)
 {
     slot_t slot;
     memset (&slot, 0, sizeof slot);
@@ -217,7 +220,7 @@ mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state)
     slot.number = self->last.number + 1;
     memcpy (slot.state, state, PLAIN_BYTES);
     memcpy (slot.drops, state->drops, sizeof slot.drops);
-    memcpy (slot.boot_id, self->boot_id, sizeof slot.boot_id);
+    memcpy (slot.boot_id, boot_id, sizeof slot.boot_id);
     slot.check = mr_hash64 (&slot, offsetof (slot_t, check));
     slot_t *place = &self->map->cells[slot.number % 2].slot;
     MR_CRASH_POINT ("cursor.commit.begin");
@@ -231,15 +234,30 @@ mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state)
     self->state = *state;
 }
 
+void
+mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state)
+{
+    commit (self, state, self->boot_id);
+}
+
+void
+mr_cursor_move (mr_cursor_t *self, const mr_cursor_state_t *state)
+{
+    char boot_id[MR_BOOT_ID_BYTES];
+    memcpy (boot_id, self->last.boot_id, sizeof boot_id);
+    commit (self, state, boot_id);
+}
+
 mr_status_t
 mr_cursor_sync (mr_cursor_t *self, mr_error_t *err)
 {
-    if (self->failed) { /* dirty again, all of it: it is one page */
-        const mr_cursor_state_t state = self->state;
-        mr_cursor_commit (self, &state);
+    if (self->doubtful) { /* dirty again, all of it: it is one page */
+        volatile unsigned char *byte = (volatile unsigned char *)self->map;
+        *byte = *byte;
     }
-    self->failed = fdatasync (self->fd) != 0 || (!self->named && mr_dirs_sync_of (self->path) != 0);
-    if (self->failed) {
+    self->doubtful =
+        fdatasync (self->fd) != 0 || (!self->named && mr_dirs_sync_of (self->path) != 0);
+    if (self->doubtful) {
         return mr_error_errno (err, "cannot sync the cursor %s", self->path);
     }
     self->named = true;

@@ -68,6 +68,9 @@ bool mr_cursor_same_boot (const mr_cursor_t *self);
 
 void mr_cursor_commit (mr_cursor_t *self, const mr_cursor_state_t *state);
 
+/* The same before its sink was opened: what mr_cursor_same_boot says stays as it is. */
+void mr_cursor_move (mr_cursor_t *self, const mr_cursor_state_t *state);
+
 /* Make what was committed last, and the file's name, survive power loss. MR_OK; MR_SYSTEM: the disk
  * refuses; the next call makes it good. */
 MR_CHECK mr_status_t mr_cursor_sync (mr_cursor_t *self, mr_error_t *err);

@@ -55,7 +55,7 @@ skip_what_went (mr_pump_t *self)
     }
     state->position = start->first;
     state->inode = 0; /* what stands in its file now is not what is due now, and stays there */
-    mr_cursor_commit (self->cursor, state);
+    mr_cursor_move (self->cursor, state);
 }
 
 /* Where this sink goes on. A cursor of another spool: that one is gone, everything in this one is
@@ -71,6 +71,7 @@ find_place (mr_pump_t *self)
         if (self->state.position > start->end) {
             mr_log_error ("sink %s: the spool has lost its end; going on there", self->name);
             self->state.position = start->end;
+            mr_cursor_move (self->cursor, &self->state); /* its sink may be away for long */
         }
         skip_what_went (self);
         return;
@@ -88,7 +89,7 @@ find_place (mr_pump_t *self)
         mr_log_warn ("sink %s: this is another spool; all in it is due", self->name);
     }
     self->state = fresh;
-    mr_cursor_commit (self->cursor, &self->state);
+    mr_cursor_move (self->cursor, &self->state);
 }
 
 static mr_status_t

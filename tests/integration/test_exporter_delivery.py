@@ -258,6 +258,36 @@ def test_a_sink_that_gets_its_old_name_back_leaves_its_file_as_it_is(make):
     assert not os.path.exists(chain.out + ".torn")
 
 
+def test_a_sink_that_is_away_when_the_spool_has_lost_its_end_gets_what_comes_then(make):
+    """Also when that comes to stand where the sink had been, and by an exporter that knows nothing
+    of the loss."""
+    chain = make(extra=SECOND)
+    second = os.path.join(chain.folder, "second")
+    copies = os.path.join(second, "out.jsonl")
+    with chain.producer(p=0, limit=1000, pad=500) as before:
+        before.finish()
+        chain.wait_out(before)
+        wait_for(lambda: lines_in(outputs(copies)) == 1000, chain.complaints)
+    chain.millrace("down")
+    shown = chain.millrace("log", "ls", "exporter.0.spool", "--json").stdout
+    frames = [row for row in map(json.loads, shown.splitlines()) if "batch" in row]
+    chain.millrace("log", "cut", "exporter.0.spool", str(frames[1]["position"]), "--yes")
+    obstruct(second)
+    chain.up()
+    with chain.producer(p=1, limit=200, pad=500) as behind:
+        behind.finish()
+        wait_for(lambda: lines_in(outputs(chain.out)) == 1200, chain.complaints)
+        chain.kill_and_wait("exporter.0")
+        os.unlink(second)
+        os.rename(second + ".aside", second)
+        wait_for(lambda: not tally([before, behind], outputs(copies)).lost(), chain.complaints)
+    chain.millrace("down")
+    for path in (chain.out, copies):
+        found = tally([before, behind], outputs(path))
+        assert (found.lost(), found.doubled(), found.strangers) == ([], [], [])
+    assert "sink second: the spool has lost its end; going on there" in chain.complaints()
+
+
 def test_records_that_no_sink_takes_are_counted_once_whoever_dies(make):
     sinks = ("[sink low]\ntype = file\npath = low.jsonl\nmatch = n < 400\n"
              "[sink rest]\ntype = file\npath = rest.jsonl\nmatch = n >= 700\n")

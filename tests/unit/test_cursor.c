@@ -42,6 +42,13 @@ commit (mr_cursor_t *cursor, uint64_t position)
     mr_cursor_commit (cursor, &state);
 }
 
+static void
+move (mr_cursor_t *cursor, uint64_t position)
+{
+    mr_cursor_state_t state = {.spool = 7, .position = position, .delivered = 2 * position};
+    mr_cursor_move (cursor, &state);
+}
+
 /* What a later life, and anybody else, finds. */
 static void
 assert_position (uint64_t position)
@@ -192,6 +199,20 @@ START_TEST (test_a_commit_of_another_start_of_the_machine_is_known)
 }
 END_TEST
 
+START_TEST (test_a_cursor_that_is_moved_before_its_sink_is_open_is_of_the_start_that_it_was_of)
+{
+    mr_cursor_t *cursor = new_cursor ();
+    move (cursor, 1);
+    assert_position (1);
+    ck_assert (!mr_cursor_same_boot (cursor)); /* nothing was committed yet */
+    commit (cursor, 2);
+    move (cursor, 1);
+    assert_position (1);
+    ck_assert (mr_cursor_same_boot (cursor));
+    mr_cursor_close (&cursor);
+}
+END_TEST
+
 START_TEST (test_a_crash_while_committing_leaves_this_commit_or_the_one_before)
 {
     static const char *const points[] = {"cursor.commit.begin:3", "cursor.commit.torn:3",
@@ -280,6 +301,7 @@ main (void)
         test_a_cursor_of_version_1_is_read_and_goes_on_as_one_of_today,
         test_a_cursor_with_no_whole_slot_is_refused_and_left_as_it_is,
         test_a_commit_of_another_start_of_the_machine_is_known,
+        test_a_cursor_that_is_moved_before_its_sink_is_open_is_of_the_start_that_it_was_of,
         test_a_crash_while_committing_leaves_this_commit_or_the_one_before,
         test_the_cursors_of_a_directory_come_by_slot_and_name_until_one_is_refused,
         NULL,
