@@ -90,6 +90,7 @@ on_journal (void *arg, const mr_deep_journal_t *journal)
     set (row, "dead", tally->dead);
     set (row, "lost", tally->lost);
     set (row, "in_flight", tally->received - tally->settled_in);
+    set (row, "gone_batches", tally->gone);
     json_object_set_new (row, "balanced", json_boolean (mr_tally_balanced (tally)));
     json_array_append_new (reading->journals, row);
 }

@@ -39,15 +39,16 @@ journal_of (int slot, const mr_tally_t *tally, uint64_t dropped)
     snprintf (id, sizeof id, "%016" PRIx64, tally->journal);
     dropped = dropped < tally->exported ? dropped : tally->exported;
     return json_pack (
-        "{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "worker", worker,
-        "journal", id, "received", (json_int_t)tally->received, "exported",
+        "{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "worker",
+        worker, "journal", id, "received", (json_int_t)tally->received, "exported",
         (json_int_t)(tally->exported - dropped), "filtered", (json_int_t)tally->filtered, "dead",
         (json_int_t)tally->dead, "dropped", (json_int_t)dropped, "lost", (json_int_t)tally->lost,
         "in_flight", (json_int_t)(tally->received - tally->settled_in), "ahead",
         (json_int_t)tally->ahead, "batches", (json_int_t)tally->top, "watermark",
         (json_int_t)tally->watermark, "settled_in", (json_int_t)tally->settled_in, "replayed",
         (json_int_t)tally->replayed, "duplicates_refused", (json_int_t)tally->refused,
-        "unknown_through", (json_int_t)tally->unknown, "balanced", (int)mr_tally_balanced (tally));
+        "unknown_through", (json_int_t)tally->unknown, "gone_batches", (json_int_t)tally->gone,
+        "balanced", (int)mr_tally_balanced (tally));
 }
 
 static void
@@ -289,6 +290,7 @@ print_gone (const json_t *audit)
     size_t index;
     const json_t *row;
     char through[32];
+    char gone[32];
     json_array_foreach (json_object_get (audit, "journals"), index, row)
     {
         if (json_integer_value (json_object_get (row, "unknown_through")) > 0) {
@@ -296,6 +298,15 @@ print_gone (const json_t *audit)
                     "end was taken away\n",
                     json_string_value (json_object_get (row, "worker")),
                     number (row, "unknown_through", through));
+        }
+        json_int_t batches = json_integer_value (json_object_get (row, "gone_batches"));
+        if (batches > 0) {
+            printf ("cannot be balanced: %s batch%s of %s's journal %s damaged, and it is not "
+                    "known how many records %s held; ingest's log names %s\n",
+                    number (row, "gone_batches", gone), batches == 1 ? "" : "es",
+                    json_string_value (json_object_get (row, "worker")),
+                    batches == 1 ? "was" : "were", batches == 1 ? "it" : "they",
+                    batches == 1 ? "it" : "them");
         }
     }
     json_array_foreach (json_object_get (audit, "journals_missing"), index, row)

@@ -141,6 +141,10 @@ journal_control (const mr_seglog_frame_t *frame)
         json_object_set_new (row, "lost", number (frame->words[MR_JOURNAL_LOST_SEQ]));
         json_object_set_new (row, "records", number (frame->words[MR_JOURNAL_LOST_RECORDS]));
         json_object_set_new (row, "total", number (frame->words[MR_JOURNAL_LOST_TOTAL]));
+    } else if (frame->flags == MR_JOURNAL_GONE) {
+        json_object_set_new (row, "gone", number (frame->words[MR_JOURNAL_GONE_SEQ]));
+        json_object_set_new (row, "batches", number (frame->words[MR_JOURNAL_GONE_BATCHES]));
+        json_object_set_new (row, "total", number (frame->words[MR_JOURNAL_GONE_UNKNOWN]));
     } else {
         json_object_set_new (row, "control", number (frame->flags));
     }

@@ -107,6 +107,7 @@ read_window (mr_deep_ingest_t *self, mr_error_t *err)
     mr_window_t *window = NULL;
     status = mr_window_open (path, info.id, &window, err);
     self->watermark = info.watermark;
+    self->gone = info.unknown;
     self->done_count = 0;
     self->under_way = 0;
     if (status != MR_OK) { /* of another start of the machine: what the journal noted holds */

@@ -295,6 +295,22 @@ judge_end (const mr_deep_ingest_t *self, mr_tally_t *tally)
                   (ull)self->last_seq, (ull)self->under_way);
 }
 
+static void
+judge_gone (const mr_deep_ingest_t *self, mr_tally_t *tally)
+{
+    if (self->gone > 0) {
+        mr_deep_place_t place = {.journal = self->id};
+        tally->gone = self->gone;
+        mr_deep_tell (
+            self->deep, &place,
+            "cannot be balanced: %llu batch%s of ingest.%d's journal %s damaged, and it is "
+            "not known how many records %s held; ingest's log names %s",
+            (ull)self->gone, self->gone == 1 ? "" : "es", self->slot,
+            self->gone == 1 ? "was" : "were", self->gone == 1 ? "it" : "they",
+            self->gone == 1 ? "it" : "them");
+    }
+}
+
 /* Numbers that the journal has trimmed and no spool has. Only when the sums say that something is
  * amiss: numbers may have been skipped. */
 static void
@@ -401,6 +417,7 @@ judge_journal (mr_deep_t *deep, mr_deep_ingest_t *self)
         name_suspects (self, range, from);
     }
     judge_end (self, tally);
+    judge_gone (self, tally);
     deep->visitor->journal (deep->visitor->arg, &result);
     return MR_OK;
 }

@@ -82,6 +82,7 @@ typedef struct mr_deep_ingest {
     mr_deep_list_t taken;  /* mr_deep_taken_t, seqs rising */
     mr_deep_list_t lost;   /* mr_deep_lost_t */
     mr_deep_list_t holes;  /* mr_deep_hole_t */
+    uint64_t gone;         /* batches of which the journal does not know the records */
     uint64_t under_way;    /* the highest seq that was, before the journal was read again */
     bool has_window;       /* before anything was read */
     uint64_t watermark;    /* the cut, and ... */

@@ -10,7 +10,6 @@
 
 #include <limits.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,7 +28,11 @@ struct mr_journal {
     uint64_t ceiling;   /* seqs up to here may be given out */
     uint64_t lost;
     uint64_t lost_seq;
-    uint64_t begun; /* segments of this life when it was last settled */
+    uint64_t unknown;
+    uint64_t gone_seq;
+    uint64_t sure_seq;
+    bool damaged_end; /* no batch is behind the last damage that was met */
+    uint64_t begun;   /* segments of this life when it was last settled */
     bool without_frames;
     bool displaced; /* mr_journal_in_place */
     _Atomic uint64_t synced_seq;
@@ -37,13 +40,6 @@ struct mr_journal {
     _Atomic uint64_t synced_watermark;
     _Atomic uint64_t appended_watermark;
 };
-
-void
-mr_journal_path (const char *data_dir, int slot, char *ret_path)
-{
-    int bytes = snprintf (ret_path, PATH_MAX, "%s/ingest.%d.journal", data_dir, slot);
-    MR_ASSERT (bytes > 0 && bytes < PATH_MAX); /* the configuration bounds data_dir */
-}
 
 /* ---- state: snapshot and the frames behind it ---- */
 
@@ -58,6 +54,8 @@ snapshot (void *arg, mr_buffer_t *out)
         .watermark = self->watermark,
         .lost = self->lost,
         .lost_seq = self->lost_seq,
+        .unknown = self->unknown,
+        .gone_seq = self->gone_seq,
     };
     mr_status_t status = mr_journal_snapshot_encode (&head, out);
     return status == MR_OK ? self->state.save (self->state.arg, out) : status;
@@ -82,23 +80,34 @@ load_snapshot (mr_journal_t *self, const mr_buffer_t *text, mr_error_t *err)
     self->watermark = head.watermark;
     self->lost = head.lost;
     self->lost_seq = head.lost_seq;
+    self->unknown = head.unknown;
+    self->gone_seq = head.gone_seq;
     return MR_OK;
+}
+
+static mr_status_t
+apply_control (mr_journal_t *self, const mr_seglog_frame_t *frame)
+{
+    const uint64_t *words = frame->words;
+    if (frame->flags == MR_JOURNAL_WATERMARK) {
+        self->watermark = words[0];
+    } else if (frame->flags == MR_JOURNAL_LOST) {
+        self->lost = words[MR_JOURNAL_LOST_TOTAL];
+        self->lost_seq = words[MR_JOURNAL_LOST_SEQ];
+    } else if (frame->flags == MR_JOURNAL_GONE) {
+        self->gone_seq = words[MR_JOURNAL_GONE_SEQ];
+    }
+    self->unknown = mr_journal_unknown (frame, self->unknown);
+    return frame->flags == MR_JOURNAL_NOTE ? self->state.note (self->state.arg, words) : MR_OK;
 }
 
 static mr_status_t
 apply (mr_journal_t *self, const mr_seglog_frame_t *frame)
 {
     if (frame->type == MR_SEGLOG_CONTROL) {
-        if (frame->flags == MR_JOURNAL_WATERMARK) {
-            self->watermark = frame->words[0];
-        }
-        if (frame->flags == MR_JOURNAL_LOST) {
-            self->lost = frame->words[MR_JOURNAL_LOST_TOTAL];
-            self->lost_seq = frame->words[MR_JOURNAL_LOST_SEQ];
-        }
-        return frame->flags == MR_JOURNAL_NOTE ? self->state.note (self->state.arg, frame->words)
-                                               : MR_OK;
+        return apply_control (self, frame);
     }
+    self->damaged_end = false;
     uint64_t frame_bytes = frame->words[MR_JOURNAL_WORD_FRAME_BYTES];
     self->top_seq = frame->words[MR_JOURNAL_WORD_SEQ];
     self->next_seq = self->top_seq + 1;
@@ -130,6 +139,12 @@ apply_frame (void *arg, const mr_seglog_frame_t *frame)
     return status;
 }
 
+static void
+note_damage (void *arg, const mr_seglog_damage_t *damage)
+{
+    ((mr_journal_t *)arg)->damaged_end = !damage->trimmed;
+}
+
 static mr_status_t
 read_state (mr_journal_t *self, mr_error_t *err)
 {
@@ -143,14 +158,17 @@ read_state (mr_journal_t *self, mr_error_t *err)
         status = MR_OK;
     }
     mr_buffer_release (&text);
-    mr_seglog_reader_options_t options = {.dir = self->dir, .position = from};
+    reading_t reading = {self, err};
+    mr_seglog_reader_options_t options = {
+        .dir = self->dir, .position = from, .report = note_damage, .arg = self};
     if (status == MR_OK) {
-        reading_t reading = {self, err};
         status = mr_seglog_each (&options, apply_frame, &reading, err);
     }
-    if (self->next_seq <= self->watermark) {
-        self->next_seq = self->watermark + 1; /* numbers that never came are settled, too */
+    uint64_t used = self->watermark > self->gone_seq ? self->watermark : self->gone_seq;
+    if (self->next_seq <= used) {
+        self->next_seq = used + 1; /* numbers that never came are settled, too */
     }
+    self->sure_seq = self->damaged_end ? self->top_seq : self->next_seq - 1;
     return status;
 }
 
@@ -230,6 +248,9 @@ mr_journal_info (const mr_journal_t *self)
         .watermark = self->watermark,
         .lost = self->lost,
         .lost_seq = self->lost_seq,
+        .unknown = self->unknown,
+        .gone_seq = self->gone_seq,
+        .sure_seq = self->sure_seq,
     };
 }
 
@@ -403,14 +424,30 @@ mr_status_t
 mr_journal_lose (mr_journal_t *self, uint64_t seq, mr_error_t *err)
 {
     uint64_t records = records_of (self, seq);
+    uint64_t unknown = self->unknown + (records == 0 && seq > self->gone_seq ? 1 : 0);
     mr_seglog_entry_t frame = {.type = MR_SEGLOG_CONTROL,
                                .flags = MR_JOURNAL_LOST,
-                               .words = {seq, records, self->lost + records}};
+                               .words = {seq, records, self->lost + records, unknown}};
     mr_status_t status = append_frame (self, &frame, err);
     if (status == MR_OK) {
         self->lost += records;
         self->lost_seq = seq;
+        self->unknown = unknown;
         MR_CRASH_POINT ("journal.lose.written");
+    }
+    return status;
+}
+
+mr_status_t
+mr_journal_miss (mr_journal_t *self, uint64_t seq, uint64_t batches, mr_error_t *err)
+{
+    mr_seglog_entry_t frame = {.type = MR_SEGLOG_CONTROL,
+                               .flags = MR_JOURNAL_GONE,
+                               .words = {seq, batches, self->unknown + batches}};
+    mr_status_t status = append_frame (self, &frame, err);
+    if (status == MR_OK) {
+        self->gone_seq = seq;
+        self->unknown += batches;
     }
     return status;
 }

@@ -6,7 +6,10 @@
  *            words: seq, received, received so far (this one included), created_ns, frame bytes
  * control  flags MR_JOURNAL_WATERMARK: words: watermark
  *            flags MR_JOURNAL_NOTE: words: the caller's
- *            flags MR_JOURNAL_LOST: words: seq, its records, records lost so far (these included)
+ *            flags MR_JOURNAL_LOST: words: seq, its records, records lost so far (these included),
+ *            batches so far of which nobody knows the records
+ *            flags MR_JOURNAL_GONE: words: seq, batches up to it that are not in the journal, ...
+ *            ... batches so far of which nobody knows the records
  * Each segment begins with the numbers below and the caller's state, so that trimmed segments are
  * not missed. Whoever writes holds the lock file in the directory. One thread, apart from
  * mr_journal_sync. */
@@ -14,6 +17,7 @@
 #define MR_COMMON_DELIVERY_JOURNAL_H
 
 #include "common/base/buffer.h"
+#include "common/base/seglog.h"
 #include "common/base/status.h"
 #include "common/wire/batch.h"
 
@@ -27,6 +31,7 @@ enum {
     MR_JOURNAL_WATERMARK = 1, /* flags of a control frame */
     MR_JOURNAL_NOTE = 2,
     MR_JOURNAL_LOST = 3,
+    MR_JOURNAL_GONE = 4,
     MR_JOURNAL_NOTE_WORDS = 4,
     MR_JOURNAL_SEQ_BLOCK = 4096,
     MR_JOURNAL_TRAILER_MAX = 8 << 20,
@@ -46,6 +51,14 @@ enum {
     MR_JOURNAL_LOST_SEQ,
     MR_JOURNAL_LOST_RECORDS,
     MR_JOURNAL_LOST_TOTAL,
+    MR_JOURNAL_LOST_UNKNOWN, /* as MR_JOURNAL_GONE_UNKNOWN */
+};
+
+/* Words of a GONE frame. */
+enum {
+    MR_JOURNAL_GONE_SEQ,
+    MR_JOURNAL_GONE_BATCHES,
+    MR_JOURNAL_GONE_UNKNOWN, /* batches so far, these included */
 };
 
 /* The caller's own state that lives in the journal. */
@@ -60,6 +73,10 @@ typedef struct mr_journal_state {
     mr_status_t (*note) (void *arg, const uint64_t *words);
     void *arg;
 } mr_journal_state_t;
+
+/* Batches, so far, of which nobody knows how many records they had: as this frame says, which comes
+ * behind a place where there were `before`. */
+uint64_t mr_journal_unknown (const mr_seglog_frame_t *frame, uint64_t before);
 
 typedef struct mr_journal_options {
     const char *data_dir;
@@ -81,6 +98,9 @@ typedef struct mr_journal_info {
     uint64_t watermark; /* the last one noted */
     uint64_t lost;      /* records of batches that were given up: mr_journal_lose */
     uint64_t lost_seq;  /* the last of those; 0: none */
+    uint64_t unknown;   /* batches whose frames are gone, with how many records nobody knows */
+    uint64_t gone_seq;  /* the last that mr_journal_miss told of; 0: none */
+    uint64_t sure_seq;  /* when it was opened nothing up to this number was missing at its end */
 } mr_journal_info_t;
 
 /* "DATA/ingest.<slot>.journal"; ret_path: PATH_MAX bytes. */
@@ -100,9 +120,9 @@ mr_journal_info_t mr_journal_info (const mr_journal_t *self);
  * MR_OK; MR_CLOSED: it was removed, moved away or replaced; err: what, and what to do. */
 MR_CHECK mr_status_t mr_journal_in_place (mr_journal_t *self, mr_error_t *err);
 
-/* What a journal says of itself at the start of its newest segment, but the watermark that it noted
- * last, from any process and without its lock. dir: as mr_journal_path. MR_OK; MR_CLOSED: there is
- * none; MR_INVALID; MR_SYSTEM. */
+/* What a journal says of itself at the start of its newest segment, but the watermark and the
+ * unknown batches that it noted last, from any process and without its lock. dir: as
+ * mr_journal_path. MR_OK; MR_CLOSED: there is none; MR_INVALID; MR_SYSTEM. */
 MR_CHECK mr_status_t mr_journal_peek (const char *dir, mr_journal_info_t *ret_info,
                                       mr_error_t *err);
 
@@ -130,6 +150,11 @@ MR_CHECK mr_status_t mr_journal_note (mr_journal_t *self,
 
 /* Note that a batch is given up for good, and how many records that costs. As mr_journal_append. */
 MR_CHECK mr_status_t mr_journal_lose (mr_journal_t *self, uint64_t seq, mr_error_t *err);
+
+/* Note that `batches` with numbers up to seq, above sure_seq and gone_seq, were appended and are
+ * not in the journal any more: its end was damaged. As mr_journal_append. */
+MR_CHECK mr_status_t mr_journal_miss (mr_journal_t *self, uint64_t seq, uint64_t batches,
+                                      mr_error_t *err);
 
 /* Make all that was appended durable; may be called from one other thread. */
 MR_CHECK mr_status_t mr_journal_sync (mr_journal_t *self, mr_error_t *err);

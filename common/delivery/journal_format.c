@@ -6,7 +6,7 @@
 
 #define SNAPSHOT_MAGIC UINT32_C (0x4c4e524a) /* "JRNL" */
 
-enum { SNAPSHOT_VERSION = 2, HEAD_BYTES_1 = 40 };
+enum { SNAPSHOT_VERSION = 3, HEAD_BYTES_1 = 40, HEAD_BYTES_2 = 56 };
 
 typedef struct snapshot_head {
     uint32_t magic;
@@ -17,6 +17,8 @@ typedef struct snapshot_head {
     uint64_t watermark;
     uint64_t lost; /* this and the next: since version 2 */
     uint64_t lost_seq;
+    uint64_t unknown; /* this and the next: since version 3 */
+    uint64_t gone_seq;
 } snapshot_head_t;
 
 mr_status_t
@@ -31,6 +33,8 @@ mr_journal_snapshot_encode (const mr_journal_snapshot_t *snapshot, mr_buffer_t *
         .watermark = snapshot->watermark,
         .lost = snapshot->lost,
         .lost_seq = snapshot->lost_seq,
+        .unknown = snapshot->unknown,
+        .gone_seq = snapshot->gone_seq,
     };
     return mr_buffer_append (out, &head, sizeof head);
 }
@@ -43,7 +47,9 @@ mr_journal_snapshot_decode (const void *data, size_t bytes, mr_journal_snapshot_
         return MR_INVALID;
     }
     memcpy (&head, data, HEAD_BYTES_1);
-    size_t head_bytes = head.version == 1 ? (size_t)HEAD_BYTES_1 : sizeof head;
+    size_t head_bytes = head.version == 1   ? (size_t)HEAD_BYTES_1
+                        : head.version == 2 ? (size_t)HEAD_BYTES_2
+                                            : sizeof head;
     if (head.magic != SNAPSHOT_MAGIC || head.version < 1 || head.version > SNAPSHOT_VERSION ||
         bytes < head_bytes) {
         return MR_INVALID;
@@ -56,6 +62,8 @@ mr_journal_snapshot_decode (const void *data, size_t bytes, mr_journal_snapshot_
         .watermark = head.watermark,
         .lost = head.lost,
         .lost_seq = head.lost_seq,
+        .unknown = head.unknown,
+        .gone_seq = head.gone_seq,
         .memory = (const char *)data + head_bytes,
         .memory_bytes = bytes - head_bytes,
     };

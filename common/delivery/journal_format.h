@@ -17,7 +17,9 @@ typedef struct mr_journal_snapshot {
     uint64_t received; /* records, through top_seq */
     uint64_t watermark;
     uint64_t lost; /* records of batches that were given up; this and the next are 0 in files ... */
-    uint64_t lost_seq;  /* ... of version 1; the last of those batches, 0: none */
+    uint64_t lost_seq; /* ... of version 1; the last of those batches, 0: none */
+    uint64_t unknown;  /* batches that are gone, with how many records nobody knows; this and ... */
+    uint64_t gone_seq; /* ... the last of those at the journal's end are 0 before version 3 */
     const void *memory; /* of ingest: producers and strikes; borrowed */
     size_t memory_bytes;
 } mr_journal_snapshot_t;

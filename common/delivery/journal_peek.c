@@ -3,17 +3,39 @@
 #include "common/delivery/journal.h"
 #include "common/delivery/journal_format.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
 
-/* The last one that stands behind the snapshot, if any does. */
-static mr_status_t
-note_watermark (void *arg, const mr_seglog_frame_t *frame)
+void
+mr_journal_path (const char *data_dir, int slot, char *ret_path)
 {
-    uint64_t *watermark = arg;
-    if (frame->type == MR_SEGLOG_CONTROL && frame->flags == MR_JOURNAL_WATERMARK &&
-        frame->words[0] > *watermark) {
-        *watermark = frame->words[0];
+    int bytes = snprintf (ret_path, PATH_MAX, "%s/ingest.%d.journal", data_dir, slot);
+    MR_ASSERT (bytes > 0 && bytes < PATH_MAX); /* the configuration bounds data_dir */
+}
+
+uint64_t
+mr_journal_unknown (const mr_seglog_frame_t *frame, uint64_t before)
+{
+    uint64_t says = 0;
+    if (frame->type == MR_SEGLOG_CONTROL && frame->flags == MR_JOURNAL_GONE) {
+        says = frame->words[MR_JOURNAL_GONE_UNKNOWN];
+    } else if (frame->type == MR_SEGLOG_CONTROL && frame->flags == MR_JOURNAL_LOST) {
+        says = frame->words[MR_JOURNAL_LOST_UNKNOWN]; /* 0 in those of older versions */
     }
+    return says > before ? says : before;
+}
+
+/* The last ones that stand behind the snapshot, if any do. */
+static mr_status_t
+note_control (void *arg, const mr_seglog_frame_t *frame)
+{
+    mr_journal_snapshot_t *head = arg;
+    if (frame->type == MR_SEGLOG_CONTROL && frame->flags == MR_JOURNAL_WATERMARK &&
+        frame->words[0] > head->watermark) {
+        head->watermark = frame->words[0];
+    }
+    head->unknown = mr_journal_unknown (frame, head->unknown);
     return MR_OK;
 }
 
@@ -38,7 +60,7 @@ read_snapshot (mr_seglog_t *log, const char *dir, mr_journal_info_t *ret_info, m
     }
     if (status == MR_OK) {
         mr_seglog_reader_options_t options = {.dir = dir, .position = from, .headers_only = true};
-        status = mr_seglog_each (&options, note_watermark, &head.watermark, err);
+        status = mr_seglog_each (&options, note_control, &head, err);
     }
     *ret_info = (mr_journal_info_t){
         .id = mr_seglog_id (log),
@@ -48,6 +70,8 @@ read_snapshot (mr_seglog_t *log, const char *dir, mr_journal_info_t *ret_info, m
         .watermark = head.watermark,
         .lost = head.lost,
         .lost_seq = head.lost_seq,
+        .unknown = head.unknown,
+        .gone_seq = head.gone_seq,
     };
     return status;
 }

@@ -89,7 +89,7 @@ fill (mr_rebuild_t *rebuild, const search_t *search, mr_window_t *window)
     for (uint64_t seq = rebuild->info.watermark + 1; seq < rebuild->info.next_seq; seq++) {
         uint8_t slot = search->found[seq - rebuild->info.watermark - 1];
         if (slot > 0 || seq > rebuild->info.top_seq) {
-            mr_window_mark_done (window, seq, slot > 0 ? (uint8_t)(slot - 1) : 0);
+            mr_window_mark_done (window, seq, slot > 0 ? (uint8_t)(slot - 1) : MR_WINDOW_INGEST);
         } else {
             mr_window_send (window, seq);
         }
@@ -185,6 +185,26 @@ make_anew (mr_rebuild_t *rebuild, mr_window_t **ret_window, mr_error_t *err)
     return MR_OK;
 }
 
+/* What was appended, for the window has it, and is not in the journal any more. Numbers that were
+ * skipped, and batches that were given up, are ingest's own. */
+static mr_status_t
+note_gone (mr_rebuild_t *rebuild, const mr_window_t *window, uint64_t top, mr_journal_t *journal,
+           mr_error_t *err)
+{
+    uint64_t batches = 0;
+    const mr_journal_info_t *info = &rebuild->info;
+    uint64_t from = info->gone_seq > info->sure_seq ? info->gone_seq : info->sure_seq;
+    for (uint64_t seq = from + 1; seq <= top && seq - from <= MR_WINDOW_RING; seq++) {
+        mr_window_word_t word = mr_window_load (window, seq);
+        if (word.seq == seq && word.state != MR_WINDOW_NEVER &&
+            (word.state != MR_WINDOW_DONE || word.slot != MR_WINDOW_INGEST)) {
+            rebuild->damaged = seq;
+            batches++;
+        }
+    }
+    return batches > 0 ? mr_journal_miss (journal, rebuild->damaged, batches, err) : MR_OK;
+}
+
 mr_status_t
 mr_rebuild_open (mr_rebuild_t *rebuild, mr_journal_t *journal, mr_window_t **ret_window,
                  mr_error_t *err)
@@ -196,7 +216,14 @@ mr_rebuild_open (mr_rebuild_t *rebuild, mr_journal_t *journal, mr_window_t **ret
     }
     uint64_t top = status == MR_OK ? mr_window_top (*ret_window) : 0;
     rebuild->made = status == MR_CLOSED;
-    rebuild->damaged = top >= rebuild->info.next_seq ? top : 0;
+    rebuild->damaged = 0;
+    if (!rebuild->made) {
+        status = note_gone (rebuild, *ret_window, top, journal, err);
+    }
+    if (!rebuild->made && status != MR_OK) {
+        mr_window_close (ret_window);
+        return status;
+    }
     mr_journal_skip (journal, rebuild->made ? UINT64_MAX : top);
     rebuild->info = mr_journal_info (journal);
     return rebuild->made ? make_anew (rebuild, ret_window, err) : MR_OK;

@@ -18,8 +18,8 @@ typedef struct mr_rebuild {
     bool made;              /* out: the window is new */
     uint64_t found;         /* out: batches above the watermark that are in a spool */
     uint64_t missing;       /* out: those that are not */
-    uint64_t damaged; /* out: the highest number in the window, if the journal's end was damaged:
-                         its last frames are not there; else 0 */
+    uint64_t damaged; /* out: the highest batch in the window, if the journal's end was damaged:
+                         its last frames are not there, which the journal now notes; else 0 */
 } mr_rebuild_t;
 
 /* Map the window of this journal, or make it anew. No number is given out twice after it: the

@@ -215,7 +215,7 @@ look_once (const char *data_dir, int slot, bool every, mr_tally_t *ret_tally, mr
         return status;
     }
     look_t look = {0};
-    mr_tally_t tally = {.journal = info.id};
+    mr_tally_t tally = {.journal = info.id, .gone = info.unknown};
     mr_tally_which_t which = {.journal = info.id, .every = every};
     status = begin_look (&look, data_dir, which, err);
     if (status == MR_OK) {
@@ -305,7 +305,7 @@ mr_tally_read (const char *data_dir, int slot, mr_tally_t *ret_tally, mr_error_t
 bool
 mr_tally_balanced (const mr_tally_t *self)
 {
-    return self->unknown == 0 &&
+    return self->unknown == 0 && self->gone == 0 &&
            self->settled_in == self->exported + self->filtered + self->dead + self->lost;
 }
 

@@ -30,6 +30,8 @@ typedef struct mr_tally {
     uint64_t ahead;    /* above the watermark, but in a spool or given up: a batch before waits */
     uint64_t unknown;  /* 0, or: batches up to this one are under way, and end behind the journal's
                           last one: its end was taken away */
+    uint64_t gone;     /* batches that damage took from the journal, nobody knows with how many
+                          records, so that the equation cannot be known to hold */
     uint64_t replayed; /* batches pushed again, since the window was made */
     uint64_t refused;  /* stale copies that exporters refused, since then */
 } mr_tally_t;
@@ -42,7 +44,7 @@ MR_CHECK mr_status_t mr_tally_read (const char *data_dir, int slot, mr_tally_t *
                                     mr_error_t *err);
 
 /* Whether the equation holds: settled_in = exported + filtered + dead + lost; and the journal knows
- * all batches that are under way. */
+ * all batches that are under way, and how many records those had that it lost. */
 bool mr_tally_balanced (const mr_tally_t *self);
 
 /* ---- running totals ---- */

@@ -21,8 +21,9 @@
 #include <stdint.h>
 
 enum {
-    MR_WINDOW_RING = 1 << 17,      /* words in the file */
-    MR_WINDOW_MAX_LIMIT = 1 << 16, /* batches in flight, at most */
+    MR_WINDOW_RING = 1 << 17,        /* words in the file */
+    MR_WINDOW_MAX_LIMIT = 1 << 16,   /* batches in flight, at most */
+    MR_WINDOW_INGEST = MR_SLOTS_MAX, /* slot: a batch that ingest gave up, a skipped number */
 };
 #define MR_WINDOW_MAX_SEQ ((UINT64_C (1) << 48) - 1)
 
@@ -36,7 +37,7 @@ typedef enum mr_window_state {
 typedef struct mr_window_word {
     uint64_t seq;
     uint8_t generation; /* counts settlings, so that an old copy differs from a new one */
-    uint8_t slot;       /* exporter, 0 .. MR_SLOTS_MAX; CLAIMED and DONE only */
+    uint8_t slot;       /* exporter, or MR_WINDOW_INGEST; CLAIMED and DONE only */
     mr_window_state_t state;
 } mr_window_word_t;
 

@@ -50,7 +50,8 @@ find_watermark (mr_sender_t *self)
         if (seq <= info.top_seq) {
             mr_window_send (self->window, seq); /* died between journal and window */
         } else {
-            mr_window_mark_done (self->window, seq, 0); /* a number that was skipped */
+            mr_window_mark_done (self->window, seq,
+                                 MR_WINDOW_INGEST); /* a number that was skipped */
         }
     }
     self->watermark = mr_window_settled_through (self->window, self->watermark, self->top);

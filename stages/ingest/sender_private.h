@@ -25,8 +25,8 @@
 #define MAX_SPAN_BYTES (UINT64_C (256) << 20)
 
 enum {
-    NEVER_PUSHED = 0xffff,   /* in pushed[]: by this process */
-    OWN_SLOT = MR_SLOTS_MAX, /* ingest itself, in words of batches that its journal lost */
+    NEVER_PUSHED = 0xffff,       /* in pushed[]: by this process */
+    OWN_SLOT = MR_WINDOW_INGEST, /* in words of batches that its journal lost */
     MAX_DEAD_SEEN = 64,
 };
 

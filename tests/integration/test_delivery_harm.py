@@ -2,6 +2,7 @@
 between two requests of a pipelining producer."""
 import contextlib
 import glob
+import json
 import os
 import resource
 import signal
@@ -270,6 +271,41 @@ def test_the_number_of_a_damaged_last_frame_goes_to_no_other_batch(tmp_path):
         assert sorted(record["n"] for record in chain.records() if record["n"] != 4) == came
         assert [record["n"] for record in chain.records()].count(4) <= 1
         assert "the journal's end is damaged: batches after 4, up to 5," in chain.complaints()
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_the_audit_says_that_nobody_knows_the_records_of_a_damaged_last_frame(make, delivered):
+    """As long as the journal lasts, whether a copy of the batch has arrived or none."""
+    chain = make()
+    with chain.producer(size=50) as producer:  # a batch a request
+        chain.more(producer)
+        if delivered:
+            producer.finish()
+            chain.wait_out(producer)
+        else:
+            assert chain.kill("processor.0", signal.SIGSTOP)
+            wait_for(lambda: json.loads(chain.millrace("audit", "--json").stdout)["in_flight"] > 9,
+                     "some are under way")
+            producer.fault = "given up"
+        chain.kill_all()
+    frames = [row for line in chain.millrace("log", "ls", "ingest.0.journal", "--json")
+              .stdout.splitlines() if "batch" in (row := json.loads(line))]
+    last = frames[-1]
+    damage(os.path.join(chain.data_dir, "ingest.0.journal"), b'"n":%d,' % last["total"])
+    said = ("cannot be balanced: 1 batch of ingest.0's journal was damaged, and it is not known "
+            "how many records it held; ingest's log names it\n")
+    for _ in range(2):  # and in the next life
+        chain.up()
+        wait_well(chain)
+        chain.millrace("down")
+        assert f"batches after {frames[-2]['batch']}, up to {last['batch']}," in chain.complaints()
+        assert said in chain.millrace("audit", code=1).stdout
+        assert said in chain.millrace("audit", "--deep", code=1).stdout
+        for words in (["audit", "--json"], ["audit", "--deep", "--json"]):
+            audit = json.loads(chain.millrace(*words, code=1).stdout)
+            assert not audit["balanced"]
+            assert audit["journals"][0]["gone_batches"] == 1
+            assert audit["journals"][0]["lost"] == 0
 
 
 def damage(folder, where):

@@ -24,8 +24,14 @@ add (const char *name, uint64_t last)
 START_TEST (test_a_snapshot_is_read_back_and_its_memory_is_what_follows)
 {
     begin ();
-    mr_journal_snapshot_t snapshot = {
-        .next_seq = 12, .top_seq = 10, .received = 500, .watermark = 9, .lost = 7, .lost_seq = 3};
+    mr_journal_snapshot_t snapshot = {.next_seq = 12,
+                                      .top_seq = 10,
+                                      .received = 500,
+                                      .watermark = 9,
+                                      .lost = 7,
+                                      .lost_seq = 3,
+                                      .unknown = 2,
+                                      .gone_seq = 8};
     ck_assert_int_eq (mr_journal_snapshot_encode (&snapshot, &text), MR_OK);
     size_t head = text.size;
     ck_assert_int_eq (mr_buffer_append (&text, "memory", 6), MR_OK);
@@ -34,6 +40,7 @@ START_TEST (test_a_snapshot_is_read_back_and_its_memory_is_what_follows)
     ck_assert (read.next_seq == 12 && read.top_seq == 10);
     ck_assert (read.received == 500 && read.watermark == 9);
     ck_assert (read.lost == 7 && read.lost_seq == 3);
+    ck_assert (read.unknown == 2 && read.gone_seq == 8);
     ck_assert_uint_eq (read.memory_bytes, 6);
     ck_assert_mem_eq (read.memory, "memory", 6);
     for (size_t bytes = 0; bytes < head; bytes++) {
@@ -56,6 +63,22 @@ START_TEST (test_a_snapshot_of_version_1_has_nothing_that_was_given_up)
     ck_assert (read.next_seq == 12 && read.lost == 0 && read.lost_seq == 0);
     ck_assert_uint_eq (read.memory_bytes, text.size - 40);
     ck_assert_int_eq (mr_journal_snapshot_decode (text.data, 39, &read), MR_INVALID);
+    mr_buffer_release (&text);
+}
+END_TEST
+
+START_TEST (test_a_snapshot_of_version_2_has_no_batch_of_unknown_size)
+{
+    begin ();
+    mr_journal_snapshot_t snapshot = {.next_seq = 12, .lost = 7, .unknown = 2, .gone_seq = 8};
+    ck_assert_int_eq (mr_journal_snapshot_encode (&snapshot, &text), MR_OK);
+    text.data[4] = 2;
+    mr_journal_snapshot_t read;
+    ck_assert_int_eq (mr_journal_snapshot_decode (text.data, text.size, &read), MR_OK);
+    ck_assert (read.next_seq == 12 && read.lost == 7);
+    ck_assert (read.unknown == 0 && read.gone_seq == 0);
+    ck_assert_uint_eq (read.memory_bytes, text.size - 56);
+    ck_assert_int_eq (mr_journal_snapshot_decode (text.data, 55, &read), MR_INVALID);
     mr_buffer_release (&text);
 }
 END_TEST
@@ -127,6 +150,7 @@ main (void)
     const TTest *const tests[] = {
         test_a_snapshot_is_read_back_and_its_memory_is_what_follows,
         test_a_snapshot_of_version_1_has_nothing_that_was_given_up,
+        test_a_snapshot_of_version_2_has_no_batch_of_unknown_size,
         test_the_memory_has_two_parts,
         test_producers_are_read_back_one_by_one,
         test_entries_that_break_off_or_have_no_name_are_refused,

@@ -128,6 +128,7 @@ START_TEST (test_the_number_of_a_damaged_last_frame_is_not_given_out_again)
     ck_assert_int_eq (start (), MR_OK);
     ck_assert_uint_eq (rebuild.info.top_seq, BATCHES - 1); /* the frame is gone, indeed */
     ck_assert_uint_eq (rebuild.damaged, BATCHES);
+    ck_assert_uint_eq (mr_journal_info (journal).unknown, 1);
     ck_assert_int_eq (mr_window_settled (window, BATCHES), true); /* its copy was delivered */
     ck_assert_uint_eq (take_one (), BATCHES + 1);
     die ();
@@ -135,6 +136,64 @@ START_TEST (test_the_number_of_a_damaged_last_frame_is_not_given_out_again)
     ck_assert_uint_eq (rebuild.damaged, 0);
     ck_assert_uint_eq (take_one (), BATCHES + 2);
     die ();
+}
+END_TEST
+
+START_TEST (test_a_batch_of_unknown_size_is_counted_once_and_for_good)
+{
+    mr_error_t err;
+    begin ();
+    damage_the_last_frame ();
+    ck_assert_int_eq (start (), MR_OK);
+    ck_assert_int_eq (mr_journal_lose (journal, BATCHES, &err), MR_OK); /* no copy: given up */
+    ck_assert_uint_eq (mr_journal_info (journal).unknown, 1);
+    ck_assert_uint_eq (mr_journal_info (journal).lost, 0);
+    for (int i = 0; i < 3000; i++) { /* other segments begin */
+        take_one ();
+        ck_assert_int_eq (mr_journal_settle (journal, 3, &err), MR_OK);
+    }
+    die ();
+    ck_assert_int_eq (start (), MR_OK);
+    ck_assert_uint_eq (rebuild.damaged, 0);
+    ck_assert_uint_eq (mr_journal_info (journal).unknown, 1);
+    die ();
+    char dir[PATH_MAX];
+    mr_journal_path (data_dir, 0, dir);
+    mr_journal_info_t info;
+    ck_assert_int_eq (mr_journal_peek (dir, &info, &err), MR_OK);
+    ck_assert_uint_eq (info.unknown, 1);
+}
+END_TEST
+
+START_TEST (test_a_damaged_frame_with_notes_behind_it_is_counted_too)
+{
+    mr_error_t err;
+    begin ();
+    ck_assert_int_eq (start (), MR_OK);
+    ck_assert_int_eq (mr_journal_settle (journal, BATCHES, &err), MR_OK);
+    die ();
+    damage_the_last_frame ();
+    ck_assert_int_eq (start (), MR_OK);
+    ck_assert_uint_eq (rebuild.damaged, BATCHES);
+    ck_assert_uint_eq (mr_journal_info (journal).unknown, 1);
+    die ();
+    ck_assert_int_eq (start (), MR_OK);
+    ck_assert_uint_eq (mr_journal_info (journal).unknown, 1);
+    die ();
+}
+END_TEST
+
+START_TEST (test_numbers_that_were_skipped_are_no_batches_that_are_gone)
+{
+    begin ();
+    ck_assert_int_eq (unlink (path), 0);
+    for (int i = 0; i < 3; i++) { /* the first makes the window anew, above the ceiling */
+        ck_assert_int_eq (start (), MR_OK);
+        ck_assert_uint_gt (mr_window_top (window), BATCHES);
+        ck_assert_uint_eq (rebuild.damaged, 0);
+        ck_assert_uint_eq (mr_journal_info (journal).unknown, 0);
+        die ();
+    }
 }
 END_TEST
 
@@ -255,6 +314,9 @@ main (void)
     const TTest *const tests[] = {
         test_a_whole_journal_and_its_window_are_taken_as_they_are,
         test_the_number_of_a_damaged_last_frame_is_not_given_out_again,
+        test_a_batch_of_unknown_size_is_counted_once_and_for_good,
+        test_a_damaged_frame_with_notes_behind_it_is_counted_too,
+        test_numbers_that_were_skipped_are_no_batches_that_are_gone,
         test_lives_that_take_nothing_in_between_fall_back_to_no_number,
         test_the_window_of_a_journal_that_was_replaced_is_kept_until_it_is_back,
         test_without_a_window_nobody_knows_what_is_on_its_way_and_numbers_go_on_above_all,
