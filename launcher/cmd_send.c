@@ -7,6 +7,7 @@
 #include "launcher/humane.h"
 #include "launcher/probe.h"
 #include "launcher/router.h"
+#include "launcher/sendlock.h"
 #include "launcher/sendplaces.h"
 #include "launcher/terminal.h"
 #include "launcher/watch.h"
@@ -14,6 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { CONNECT_MS = 30000, BAR_CELLS = 30, PRODUCER_BYTES = 40 };
 
@@ -114,9 +116,46 @@ open_lines (const char *path, const mr_feed_options_t *options, mr_lines_t **ret
     return mr_lines_open (whole, options->follow, ret_lines, err);
 }
 
+/* What only one send is to work on: the producer's name, else the file. False: each run has numbers
+ * of its own. */
+static bool
+lock_name (const char *path, const mr_feed_options_t *options, char ret_name[PATH_MAX])
+{
+    struct stat status;
+    if (options->places == NULL) {
+        return false;
+    }
+    if (options->producer != NULL) {
+        snprintf (ret_name, PATH_MAX, "the name %s", options->producer);
+        return true;
+    }
+    return strcmp (path, "-") != 0 && mr_sendplaces_path (path, ret_name) &&
+           strncmp (ret_name, "/dev/", 5) != 0 && strncmp (ret_name, "/proc/", 6) != 0 &&
+           (stat (ret_name, &status) != 0 || S_ISREG (status.st_mode));
+}
+
+/* 0, or the exit code: another one is at it. */
 static int
-send_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *options, show_t *show,
-           mr_feed_counts_t *counts)
+lock_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *options, int *ret_fd)
+{
+    char name[PATH_MAX];
+    char who[48] = "";
+    long pid;
+    *ret_fd = -1;
+    if (!lock_name (path, options, name) ||
+        mr_sendlock_take (options->places, name, ret_fd, &pid) == MR_OK) {
+        return 0;
+    }
+    if (pid > 0) {
+        snprintf (who, sizeof who, " (process %ld)", pid);
+    }
+    return mr_cli_fail (cli, MR_EXIT_TEMPORARY,
+                        "another send%s works on %s; try again when it has ended", who, name);
+}
+
+static int
+send_lines (const mr_cli_t *cli, const char *path, const mr_feed_options_t *options, show_t *show,
+            mr_feed_counts_t *counts)
 {
     mr_error_t err;
     mr_lines_t *lines = NULL;
@@ -148,6 +187,19 @@ send_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *optio
                             options->endpoint);
     }
     return mr_cli_fail (cli, status == MR_AGAIN ? MR_EXIT_TIMEOUT : MR_EXIT_FAILED, "%s", err.text);
+}
+
+static int
+send_file (const mr_cli_t *cli, const char *path, const mr_feed_options_t *options, show_t *show,
+           mr_feed_counts_t *counts)
+{
+    int lock;
+    int code = lock_file (cli, path, options, &lock);
+    if (code == 0) {
+        code = send_lines (cli, path, options, show, counts);
+        mr_sendlock_release (lock);
+    }
+    return code;
 }
 
 int

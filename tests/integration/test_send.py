@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import pytest
 from launcherlib import Chain, wait_for
 
 INGEST = "router = ipc://run/router\n"
@@ -114,8 +115,28 @@ def test_a_killed_sender_goes_on_where_it_was(chain):
     wait_exported(chain, range(20000))
 
 
-def test_two_that_send_one_file_at_once_send_each_line_once(chain):
+@pytest.mark.parametrize("words", [("--follow",), ("--producer", "web")])
+def test_a_second_send_of_one_file_is_refused_as_long_as_the_first_lives(chain, words):
+    path = write_lines(chain, range(200))
+    first = chain.start("send", path, *words, "--rate", "100")
+    wait_for(lambda: exported(chain), "the first one sends")
+    said = chain.millrace("send", path, *words, code=75).stderr
+    what = "the name web" if "web" in words else path
+    assert said == (f"millrace send: another send (process {first.pid}) works on {what}; "
+                    "try again when it has ended\n")
+    first.kill()
+    first.wait()
+    second = chain.start("send", path, *words)
+    wait_exported(chain, range(200))
+    second.send_signal(signal.SIGINT)
+    said = second.communicate(timeout=60)[0]
+    assert "refused 0" in said, said
+
+
+def test_two_that_send_one_file_at_once_without_a_lock_send_each_line_once(chain):
     """The slower one is overtaken by far more than it has in hand."""
+    with open(os.path.join(chain.folder, "data", "send"), "w", encoding="utf-8"):
+        pass  # no place can be kept, and no lock be had
     path = write_lines(chain, range(20000))
     slow = chain.start("send", path, "--rate", "2000")
     wait_for(lambda: audit(chain)["received"] > 0, "the slow one sends")
