@@ -17,8 +17,9 @@ static volatile sig_atomic_t interrupted;
 static void
 on_signal (int signal)
 {
-    (void)signal;
-    interrupted++;
+    if (interrupted == 0 || signal == SIGINT) {
+        interrupted++;
+    }
 }
 
 void

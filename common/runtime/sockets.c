@@ -86,8 +86,7 @@ mr_socket_hold (mr_socket_file_t *self, void *socket, const char *path, mr_error
     /* Not unbound first: that would close what is connected. */
     snprintf (endpoint, sizeof endpoint, "ipc://%s", path);
     if (zmq_bind (socket, endpoint) != 0) {
-        mr_error_set (err, "cannot bind %s: %s", endpoint, zmq_strerror (errno));
-        return MR_SYSTEM;
+        return mr_error_errno (err, "cannot bind %s", endpoint);
     }
     mr_socket_file_note (self, path);
     mr_log_warn ("%s was gone, and is made again", path);

@@ -30,7 +30,8 @@ void mr_socket_file_note (mr_socket_file_t *self, const char *path);
 bool mr_socket_file_gone (const mr_socket_file_t *self, const char *path);
 
 /* If it is gone, bind the socket there once more and say so in the log. Those who are connected
- * stay so. The caller holds the lock that goes with the path. MR_OK: it is there; MR_SYSTEM. */
+ * stay so. The caller holds the lock that goes with the path. MR_OK: it is there; MR_SYSTEM
+ * (err: why not; its number). */
 MR_CHECK mr_status_t mr_socket_hold (mr_socket_file_t *self, void *socket, const char *path,
                                      mr_error_t *err);
 

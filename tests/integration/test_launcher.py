@@ -188,6 +188,24 @@ def test_in_the_foreground_a_signal_drains(chain):
     assert chain.leftovers() == []
 
 
+def test_in_the_foreground_only_a_ctrl_c_cuts_the_drain_off():
+    """A terminal that closes sends SIGHUP, its shell once more, a system that goes down SIGTERM."""
+    with Chain(stop_timeout="10m") as chain:
+        chain.misbehave("processor.0", deaf=True)
+        up = chain.start("up")
+        wait_for(lambda: set(chain.states().values()) == {"running"} and set(chain.states()) == ALL,
+                 "the chain is up")
+        deaf = chain.pids()["processor.0"]
+        for each in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM, signal.SIGTERM):
+            up.send_signal(each)
+            wait_for(lambda: "processor.1" not in chain.states(), "the other one has drained")
+            chain.wait_state("processor.0", "draining")
+        up.send_signal(signal.SIGINT)
+        said = up.communicate(timeout=60)[0]
+        assert "the chain is down" in said and not is_alive(deaf)
+        assert chain.leftovers() == []
+
+
 def test_a_request_has_a_deadline(chain):
     chain.misbehave("exporter", deaf=True)
     chain.up()

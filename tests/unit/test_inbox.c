@@ -3,6 +3,7 @@
 #include "common/wire/control.h"
 #include "tests/support/suite.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,6 +234,24 @@ START_TEST (test_a_socket_that_lost_its_file_is_found_again_and_keeps_who_is_con
 }
 END_TEST
 
+/* By the number mr_presence_look tells a full disk from a directory that may not be made. */
+START_TEST (test_why_a_socket_cannot_be_made_again_is_told_with_its_number)
+{
+    desk_t desk;
+    open_desk (&desk);
+    mr_error_t err = {.text = ""};
+    char directory[sizeof desk.path];
+    snprintf (directory, sizeof directory, "%s", desk.path);
+    *strrchr (directory, '/') = '\0';
+    ck_assert_int_eq (unlink (desk.path), 0);
+    ck_assert_int_eq (rmdir (directory), 0);
+    ck_assert_int_eq (mr_inbox_hold (desk.inbox, &err), MR_SYSTEM);
+    ck_assert_int_eq (err.number, ENOENT);
+    ck_assert_ptr_nonnull (strstr (err.text, desk.path));
+    close_desk (&desk);
+}
+END_TEST
+
 START_TEST (test_a_socket_of_somebody_else_at_its_path_is_not_withdrawn)
 {
     desk_t desk;
@@ -257,6 +276,7 @@ main (void)
         test_without_upstreams_it_is_quiet_after_a_moment,
         test_a_path_that_cannot_be_bound_is_named,
         test_a_socket_that_lost_its_file_is_found_again_and_keeps_who_is_connected,
+        test_why_a_socket_cannot_be_made_again_is_told_with_its_number,
         test_a_socket_of_somebody_else_at_its_path_is_not_withdrawn,
         NULL,
     };
