@@ -105,13 +105,13 @@ ask_window (search_t *self, const char *file, mr_error_t *err)
     if (status != MR_OK) {
         return MR_OK; /* says nothing: one of another start of the machine, for one */
     }
-    mr_absent_t *row =
-        mr_window_top (window) > 0 ? row_of (self, mr_window_journal (window)) : NULL;
+    bool is_used = mr_window_top (window) > 0; /* asked once: its worker may just begin */
+    mr_absent_t *row = is_used ? row_of (self, mr_window_journal (window)) : NULL;
     if (row != NULL) {
         row->slot = slot;
         row->known = true;
         row->unsettled = mr_window_unsettled (window);
-    } else if (mr_window_top (window) > 0) {
+    } else if (is_used) {
         status = mr_error_errno (err, "audit");
     }
     mr_window_close (&window);
