@@ -29,15 +29,10 @@ NOT_REACHED = {
     **{("exporter", f"window.{step}"): "linked with the window; only ingest makes windows"
        for step in ("install.named", "install.written", "keep.named", "watermark.noted")},
     ("ingest", "window.keep.named"): "its journal is another's: test_removed",
-    **{("exporter", f"ceiling.replace.{step}"): "linked with the journal; only ingest has one"
-       for step in ("durable", "named", "written")},
     **{("ingest", f"spool.{step}"): "linked with settling; only exporters have a spool"
        for step in ("held.released", "metrics.appended")},
     **{("ingest", f"spool.accept.{step}"): "linked with settling; only exporters accept"
        for step in ("reserved", "claimed", "appended", "done")},
-    **{("exporter", f"journal.{step}"): "linked with the spool; only ingest has a journal"
-       for step in ("append.done", "lose.written", "note.written", "sync.done",
-                    "watermark.written")},
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from baddisk import BadDisk
 from deliverylib import (SECOND, STAGES, Delivery, lines_in, outputs, tally, wait_said,
                          wait_well)
-from harness import wait_for
+from harness import is_alive, wait_for
 
 
 class Rig(Delivery):
@@ -106,7 +106,12 @@ def test_a_failed_sync_of_a_log_is_made_good(make, log, worker, said, dies):
         rig.disk.fails("s", log, errno.EIO)
         wait_said(rig, said + (rig.place(log) if worker == "exporter.0" else ""))
         if dies:
-            rig.kill_and_wait(worker)
+            before = rig.pids()[worker]
+            assert rig.kill(worker)
+            wait_for(lambda: not is_alive(before), f"{worker} is dead")
+            wait_for(lambda: rig.pids().get(worker) not in (None, before) or
+                     "cannot sync" in (rig.status()[worker]["reason"] or ""),
+                     lambda: f"{worker} is back, or cannot be yet\n{rig.complaints()}")
         rig.disk.works()
         finish(rig, producer)
     segments = [os.path.join(rig.place(log), name) for name in os.listdir(rig.place(log))
