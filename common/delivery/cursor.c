@@ -253,7 +253,8 @@ mr_cursor_sync (mr_cursor_t *self, mr_error_t *err)
 {
     if (self->doubtful) { /* dirty again, all of it: it is one page */
         volatile unsigned char *byte = (volatile unsigned char *)self->map;
-        *byte = *byte;
+        unsigned char kept = *byte;
+        *byte = kept;
     }
     self->doubtful =
         fdatasync (self->fd) != 0 || (!self->named && mr_dirs_sync_of (self->path) != 0);
