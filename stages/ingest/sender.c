@@ -65,18 +65,26 @@ find_watermark (mr_sender_t *self)
     }
 }
 
+static void
+finish_losing_one (mr_sender_t *self, uint64_t seq)
+{
+    mr_window_word_t word = mr_window_load (self->window, seq);
+    if (word.seq == seq && word.state == MR_WINDOW_CLAIMED && word.slot == OWN_SLOT) {
+        mr_log_error ("batch %llu is lost: an ingest that died was giving it up",
+                      (unsigned long long)seq); /* which it may not have said */
+        mr_sender_lose (self, seq);
+    }
+}
+
 /* What an earlier life was giving up when it died comes before any other loss: only of the last one
- * does the journal say whether it is noted. */
+ * does the journal say whether it is noted. That one is first: those before it could not be noted
+ * then, and hide it when they are. */
 static void
 finish_losing (mr_sender_t *self)
 {
+    finish_losing_one (self, mr_journal_info (self->options.journal).lost_seq);
     for (uint64_t seq = self->watermark + 1; seq <= self->top; seq++) {
-        mr_window_word_t word = mr_window_load (self->window, seq);
-        if (word.seq == seq && word.state == MR_WINDOW_CLAIMED && word.slot == OWN_SLOT) {
-            mr_log_error ("batch %llu is lost: an ingest that died was giving it up",
-                          (unsigned long long)seq); /* which it may not have said */
-            mr_sender_lose (self, seq);
-        }
+        finish_losing_one (self, seq);
     }
     mr_sender_advance (self);
 }

@@ -7,11 +7,12 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 
 import pytest
 import zmq
 from deliverylib import SECOND, lines_in, obstruct, outputs, tally, wait_said, wait_well
-from harness import Pipeline, is_alive, numbered, wait_for
+from harness import DEADLINE_S, Pipeline, is_alive, numbered, wait_for
 
 
 @pytest.fixture(name="make")
@@ -271,6 +272,41 @@ def test_the_number_of_a_damaged_last_frame_goes_to_no_other_batch(tmp_path):
         assert sorted(record["n"] for record in chain.records() if record["n"] != 4) == came
         assert [record["n"] for record in chain.records()].count(4) <= 1
         assert "the journal's end is damaged: batches after 4, up to 5," in chain.complaints()
+
+
+def claim_for_ingest(folder, batch):
+    """As ingest does for a batch that it is about to give up."""
+    with open(os.path.join(folder, "data", "ingest.0.window"), "r+b") as window:
+        window.seek(4096 + 8 * batch)
+        window.write((batch << 16 | 63 << 2 | 2).to_bytes(8, sys.byteorder))
+
+
+def test_a_loss_that_is_noted_is_not_counted_again_behind_one_that_could_not_be(tmp_path):
+    armed = tmp_path / "armed"
+    armed.write_text("journal.lose.written")
+    with Pipeline(folder=str(tmp_path / "chain")) as chain:
+        chain.start_all()
+        chain.push(numbered(0, 0))
+        chain.wait_lines(1)  # all are connected
+        chain.workers["exporter.0"].send_signal(signal.SIGSTOP)
+        for record in numbered(1, 4):  # batches 2 to 5
+            assert chain.ask(b"id", record)[1] == b"ok"
+        ingest = chain.workers.pop("ingest.0")
+        ingest.kill()
+        ingest.wait()
+        claim_for_ingest(chain.folder, 4)
+        dying = chain.spawn("ingest.0", env={**os.environ, "MILLRACE_CRASH_FILE": str(armed)})
+        dying.wait(timeout=DEADLINE_S)
+        assert not armed.exists()
+        claim_for_ingest(chain.folder, 2)  # the disk has refused to note it
+        chain.start("ingest.0")
+        chain.workers["exporter.0"].send_signal(signal.SIGCONT)
+        chain.wait_lines(3)
+        chain.stop("ingest.0", "processor.0", "exporter.0")
+        assert sorted(record["n"] for record in chain.records()) == [0, 2, 4]
+        said = subprocess.run([os.path.join(chain.bin, "millrace"), "-c", chain.config, "audit"],
+                              check=False, capture_output=True, text=True).stdout
+        assert " + lost 2 + in flight 0: balanced" in said, said
 
 
 @pytest.mark.parametrize("delivered", [True, False])
