@@ -52,7 +52,7 @@ take_sink (void *arg, const mr_tally_sink_t *sink)
 static bool
 in_spool (const mr_plan_t *plan, int slot, char text[MR_LEFTOVER_BYTES])
 {
-    mr_error_t err;
+    mr_error_t err = {.text = ""};
     text[0] = '\0';
     if (mr_tally_sinks_of (plan->data_dir, slot, take_sink, text, &err) != MR_OK &&
         text[0] == '\0') {

@@ -183,7 +183,7 @@ mr_harm_down (mr_harm_t *self, mr_error_t *err)
 static bool
 choose (mr_harm_t *self, char name[MR_WORKER_NAME_BYTES])
 {
-    mr_victims_t victims;
+    mr_victims_t victims = {.count = 0};
     mr_victims_list (self->options.plan->run_dir, self->options.kill, &victims);
     uint64_t throw = mr_dice_below (&self->dice, MR_VICTIMS_MAX * UINT64_C (1000));
     if (victims.count == 0) {

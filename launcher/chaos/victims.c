@@ -81,7 +81,7 @@ mr_victims_signal (const char *run_dir, const char *name, int signal)
 int
 mr_victims_kill_all (const char *run_dir, mr_victims_fn *fn, void *arg)
 {
-    mr_victims_t victims;
+    mr_victims_t victims = {.count = 0};
     mr_child_t children[MR_VICTIMS_MAX];
     int killed = 0;
     if (mr_victims_signal (run_dir, "launcher", SIGKILL)) { /* it would start the others again */

@@ -44,6 +44,12 @@ def finish(rig, producer, pids=None):
 # ---- a sync fails ----
 
 
+def first_sink_goes_on(rig, producer):
+    goal = producer.acknowledged + 1000
+    rig.more(producer, 1000)
+    wait_for(lambda: lines_in(outputs(rig.out)) >= goal, "the first sink goes on")
+
+
 def test_a_failed_sync_of_a_sinks_file_is_made_good(make):
     """What was written since the last good one is written again: the disk has every byte."""
     rig = make(ingest="durability = fsync\n", extra=SECOND)
@@ -55,9 +61,7 @@ def test_a_failed_sync_of_a_sinks_file_is_made_good(make):
         pids = rig.pids()
         rig.disk.fails("s", "second", errno.EIO)
         wait_said(rig, "exporter.0: sink second: cannot sync ")
-        goal = producer.acknowledged + 1000
-        rig.more(producer, 1000)
-        wait_for(lambda: lines_in(outputs(rig.out)) >= goal, "the first sink goes on")
+        first_sink_goes_on(rig, producer)
         rig.disk.works()
         wait_well(rig)
         assert rig.pids() == pids
@@ -82,9 +86,7 @@ def test_a_failed_sync_of_a_sinks_cursor_stops_that_sink_until_it_is_made_good(m
         pids = rig.pids()
         rig.disk.fails("s", "second.cursor", errno.EIO)
         wait_said(rig, "exporter.0: sink second: cannot sync the cursor ")
-        goal = producer.acknowledged + 1000
-        rig.more(producer, 1000)
-        wait_for(lambda: lines_in(outputs(rig.out)) >= goal, "the first sink goes on")
+        first_sink_goes_on(rig, producer)
         rig.disk.works()
         finish(rig, producer, pids)
         found = tally([producer], outputs(second))
@@ -168,9 +170,7 @@ def test_a_sink_that_takes_nothing_holds_up_no_other(make, error):
         rig.disk.fails("waocn", "second", error)
         wait_said(rig, "exporter.0: sink second: cannot ")
         assert os.strerror(error) in rig.complaints()
-        goal = producer.acknowledged + 1000
-        rig.more(producer, 1000)
-        wait_for(lambda: lines_in(outputs(rig.out)) >= goal, "the first sink goes on")
+        first_sink_goes_on(rig, producer)
         rig.disk.works()
         finish(rig, producer)
         found = tally([producer], outputs(second))

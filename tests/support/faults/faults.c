@@ -65,34 +65,44 @@ fault_of (char kind, const char *path)
     return 0;
 }
 
+/* Whether there is a rule "VERB NEEDLE" whose needle is in this path. */
+static bool
+is_ruled (const char *verb, const char *path)
+{
+    char text[RULES_BYTES];
+    bool any = read_rules (text);
+    char *rest = text;
+    for (char *line = any ? strtok_r (text, "\n", &rest) : NULL; line != NULL;
+         line = strtok_r (NULL, "\n", &rest)) {
+        char word[8];
+        char needle[LINE_BYTES];
+        if (sscanf (line, "%7s %255s", word, needle) == 2 && strcmp (word, verb) == 0 &&
+            strstr (path, needle) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void trace (const char *path, const char *format, ...)
     __attribute__ ((format (printf, 2, 3)));
 
 static void
 trace (const char *path, const char *format, ...)
 {
-    char text[RULES_BYTES];
     int saved = errno;
-    bool any = read_rules (text);
-    char *rest = text;
-    for (char *line = any ? strtok_r (text, "\n", &rest) : NULL; line != NULL;
-         line = strtok_r (NULL, "\n", &rest)) {
-        char needle[LINE_BYTES];
+    if (is_ruled ("trace", path)) {
         char name[PATH_MAX];
-        if (sscanf (line, "trace %255s", needle) != 1 || strstr (path, needle) == NULL) {
-            continue;
-        }
+        char row[PATH_MAX + LINE_BYTES];
         snprintf (name, sizeof name, "%s.trace", getenv ("MILLRACE_FAULTS"));
         long fd =
             syscall (SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        char row[PATH_MAX + LINE_BYTES];
         va_list args;
         va_start (args, format);
         int bytes = vsnprintf (row, sizeof row, format, args);
         va_end (args);
         syscall (SYS_write, (int)fd, row, (size_t)bytes); /* one call: rows stay whole */
         syscall (SYS_close, (int)fd);
-        break;
     }
     errno = saved;
 }
@@ -100,16 +110,8 @@ trace (const char *path, const char *format, ...)
 static void
 keep (const char *path)
 {
-    char text[RULES_BYTES];
     int saved = errno;
-    bool any = read_rules (text);
-    char *rest = text;
-    for (char *line = any ? strtok_r (text, "\n", &rest) : NULL; line != NULL;
-         line = strtok_r (NULL, "\n", &rest)) {
-        char needle[LINE_BYTES];
-        if (sscanf (line, "keep %255s", needle) != 1 || strstr (path, needle) == NULL) {
-            continue;
-        }
+    if (is_ruled ("keep", path)) {
         char data[RULES_BYTES];
         char name[PATH_MAX + 16];
         char made[PATH_MAX + 16];
@@ -123,7 +125,6 @@ keep (const char *path)
         syscall (SYS_close, (int)from);
         syscall (SYS_close, (int)to);
         syscall (SYS_renameat, AT_FDCWD, made, AT_FDCWD, name);
-        break;
     }
     errno = saved;
 }
