@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILES_MAX = 4096 };
+enum { FIRST_FILES = 16 };
 
 /* ---- names ---- */
 
@@ -92,6 +92,23 @@ by_time (const void *a, const void *b)
     return number ? strcmp (right->name, left->name) : strcmp (left->name, right->name);
 }
 
+/* Whether there is room for one more. */
+static bool
+has_room (mr_folder_t *self, size_t *capacity)
+{
+    if (self->count < *capacity) {
+        return true;
+    }
+    size_t more = *capacity > 0 ? 2 * *capacity : FIRST_FILES;
+    mr_folder_file_t *list = reallocarray (self->list, more, sizeof *list);
+    if (list == NULL) {
+        return false;
+    }
+    self->list = list;
+    *capacity = more;
+    return true;
+}
+
 /* Followed through a symbolic link, a file is rotated where it lies. */
 void
 mr_folder_read (const char *path, mr_folder_wanted_fn *wanted, void *arg, mr_folder_t *ret_folder)
@@ -103,11 +120,11 @@ mr_folder_read (const char *path, mr_folder_wanted_fn *wanted, void *arg, mr_fol
     *slash = '\0';
     self->base = slash + 1;
     self->count = 0;
-    self->list = calloc (FILES_MAX, sizeof *self->list);
+    self->list = NULL;
+    size_t capacity = 0;
     DIR *dir = opendir (self->path[0] != '\0' ? self->path : "/");
     const struct dirent *entry;
-    while (dir != NULL && self->list != NULL && self->count < FILES_MAX &&
-           (entry = readdir (dir)) != NULL) {
+    while (dir != NULL && has_room (self, &capacity) && (entry = readdir (dir)) != NULL) {
         mr_folder_file_t *file = &self->list[self->count];
         self->count +=
             look_at (dir, entry->d_name, file) &&

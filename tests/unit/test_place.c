@@ -1,6 +1,5 @@
 #include "common/base/hash.h"
 #include "launcher/filetail.h"
-#include "launcher/folder.h"
 #include "launcher/place.h"
 #include "tests/support/suite.h"
 
@@ -183,26 +182,6 @@ START_TEST (test_followed_places_of_a_path_come_in_the_order_of_their_begin)
 }
 END_TEST
 
-START_TEST (test_names_of_rotation_are_told_from_others)
-{
-    static const char *const rotated[] = {
-        "a.log.1", "a.log-20261123", "a-20261123.log", "a.log.2026-11-23_10:00", "a.1.log",
-    };
-    static const char *const others[] = {
-        "a.log",  "a.log.old", "a.log.1.gz", "a.log~", "b.log.1",
-        "a.log1", "aa-1.log",  "a.log.",     "a-.log",
-    };
-    for (size_t i = 0; i < sizeof rotated / sizeof *rotated; i++) {
-        ck_assert_msg (mr_folder_rotated ("a.log", rotated[i]), "%s", rotated[i]);
-    }
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        ck_assert_msg (!mr_folder_rotated ("a.log", others[i]), "%s", others[i]);
-    }
-    ck_assert (mr_folder_rotated ("messages", "messages.1"));
-    ck_assert (!mr_folder_rotated ("messages", "messages.txt"));
-}
-END_TEST
-
 int
 main (void)
 {
@@ -212,7 +191,6 @@ main (void)
         test_a_place_with_any_byte_of_its_head_changed_is_none_and_a_broken_mark_is_unused,
         test_a_file_that_grew_fits_and_one_that_was_written_anew_or_is_shorter_does_not,
         test_followed_places_of_a_path_come_in_the_order_of_their_begin,
-        test_names_of_rotation_are_told_from_others,
         NULL,
     };
     return mr_suite_run ("place", tests);
