@@ -200,6 +200,8 @@ def test_in_the_foreground_only_a_ctrl_c_cuts_the_drain_off():
             up.send_signal(each)
             wait_for(lambda: "processor.1" not in chain.states(), "the other one has drained")
             chain.wait_state("processor.0", "draining")
+        assert {chain.states()["processor.0"] for _ in range(20)} == {"draining"}
+        assert up.poll() is None and is_alive(deaf)
         up.send_signal(signal.SIGINT)
         said = up.communicate(timeout=60)[0]
         assert "the chain is down" in said and not is_alive(deaf)
