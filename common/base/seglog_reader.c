@@ -209,8 +209,11 @@ mr_seglog_reader_next (mr_seglog_reader_t *self, mr_seglog_frame_t *frames, unsi
                 skip_trimmed (self, first < end ? first : end);
                 continue;
             }
+            if (status == MR_AGAIN && mr_seglog_reader_gone (self, self->position)) {
+                continue; /* trimmed this instant; it is not the end */
+            }
             if (status != MR_OK) {
-                return status; /* MR_AGAIN: it was trimmed this instant */
+                return status;
             }
         }
         mr_seglog_verdict_t verdict;

@@ -122,7 +122,8 @@ MR_CHECK mr_status_t mr_journal_in_place (mr_journal_t *self, mr_error_t *err);
 
 /* What a journal says of itself at the start of its newest segment, but the watermark and the
  * unknown batches that it noted last, from any process and without its lock. dir: as
- * mr_journal_path. MR_OK; MR_CLOSED: there is none; MR_INVALID; MR_SYSTEM. */
+ * mr_journal_path. MR_OK; MR_CLOSED: there is none; MR_AGAIN: it moves too fast; MR_INVALID;
+ * MR_SYSTEM. */
 MR_CHECK mr_status_t mr_journal_peek (const char *dir, mr_journal_info_t *ret_info,
                                       mr_error_t *err);
 

@@ -22,6 +22,7 @@ enum { TRIES = 200, PAUSE_MS = 2 };
 typedef struct scan {
     mr_tally_t *tally;
     bool above;     /* a batch above the watermark was seen */
+    bool overtaken; /* by retention: frames that had to be seen are gone */
     uint64_t early; /* records that were given up above it */
 } scan_t;
 
@@ -55,6 +56,13 @@ add_frame (void *arg, const mr_seglog_frame_t *frame)
     return MR_OK;
 }
 
+static void
+note_gap (void *arg, const mr_seglog_damage_t *damage)
+{
+    scan_t *self = arg;
+    self->overtaken = self->overtaken || damage->trimmed;
+}
+
 /* Where to begin: at the newest segment with nothing above the watermark before it, however much is
  * retained. */
 typedef struct beginning {
@@ -72,7 +80,7 @@ look_for_beginning (void *arg, const mr_seglog_segment_t *segment)
         mr_journal_snapshot_decode (segment->snapshot, segment->head.snapshot_bytes, &snapshot) ==
             MR_OK &&
         snapshot.top_seq <= self->tally->watermark) {
-        self->position = segment->start;
+        self->position = segment->start + segment->head.header_bytes;
         self->found = true;
         self->tally->settled_in = snapshot.received;
         self->tally->lost = snapshot.lost;
@@ -95,10 +103,16 @@ scan_journal (const char *dir, mr_tally_t *tally, mr_error_t *err)
     if (!beginning.found && walked.damaged_headers == 0) {
         return MR_AGAIN; /* retention has just taken what would tell */
     }
-    mr_seglog_reader_options_t options = {
-        .dir = dir, .position = beginning.position, .headers_only = true};
     scan_t scan = {.tally = tally};
+    mr_seglog_reader_options_t options = {.dir = dir,
+                                          .position = beginning.position,
+                                          .headers_only = true,
+                                          .report = note_gap,
+                                          .arg = &scan};
     mr_status_t status = mr_seglog_each (&options, add_frame, &scan, err);
+    if (status == MR_OK && scan.overtaken) {
+        return MR_AGAIN;
+    }
     tally->lost -= scan.early;
     tally->ahead = scan.early;
     return status;

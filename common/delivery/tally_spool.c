@@ -97,8 +97,11 @@ note_start (void *arg, const mr_seglog_segment_t *segment)
         spool->starts = bigger;
         noting->room = room;
     }
+    /* Behind the header: position 0 would be the oldest frame that there is, and none missed. */
+    uint64_t behind = segment->start + segment->head.header_bytes;
     mr_tally_start_t *start = &spool->starts[spool->start_count++];
-    *start = (mr_tally_start_t){.position = segment->start, .sum = spool->start};
+    *start = (mr_tally_start_t){.position = segment->sound ? behind : segment->start,
+                                .sum = spool->start};
     return segment->sound
                ? add_sums (segment->snapshot, segment->head.snapshot_bytes, &start->sum, NULL)
                : MR_OK;
@@ -202,6 +205,7 @@ mr_tally_spool_add (mr_tally_spool_t *self, uint64_t through, mr_spool_sum_t *su
 typedef struct summing {
     mr_spool_sum_t *sums;
     uint32_t *count;
+    bool overtaken; /* by retention: frames that had to be added are gone */
 } summing_t;
 
 static mr_status_t
@@ -225,6 +229,13 @@ sum_frame (void *arg, const mr_seglog_frame_t *frame)
     return MR_OK;
 }
 
+static void
+note_gap (void *arg, const mr_seglog_damage_t *damage)
+{
+    summing_t *self = arg;
+    self->overtaken = self->overtaken || damage->trimmed;
+}
+
 mr_status_t
 mr_tally_spool_sums (const char *data_dir, int slot, mr_spool_sum_t *ret_sums, uint32_t *ret_count,
                      mr_error_t *err)
@@ -243,7 +254,15 @@ mr_tally_spool_sums (const char *data_dir, int slot, mr_spool_sum_t *ret_sums, u
         status = mr_spool_sums_decode (text.data, text.size, ret_sums, ret_count, err);
     }
     mr_buffer_release (&text);
-    summing_t summing = {ret_sums, ret_count};
-    mr_seglog_reader_options_t options = {.dir = dir, .position = from, .headers_only = true};
-    return status == MR_OK ? mr_seglog_each (&options, sum_frame, &summing, err) : status;
+    summing_t summing = {.sums = ret_sums, .count = ret_count};
+    mr_seglog_reader_options_t options = {
+        .dir = dir, .position = from, .headers_only = true, .report = note_gap, .arg = &summing};
+    if (status == MR_OK) {
+        status = mr_seglog_each (&options, sum_frame, &summing, err);
+    }
+    if (status == MR_OK && summing.overtaken) {
+        mr_error_set (err, "%s moves too fast to be caught; try again", dir);
+        return MR_AGAIN;
+    }
+    return status;
 }

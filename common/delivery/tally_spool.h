@@ -13,7 +13,7 @@
 
 /* Where reading may begin. */
 typedef struct mr_tally_start {
-    uint64_t position;  /* of a segment */
+    uint64_t position;  /* of a segment's first frame */
     mr_spool_sum_t sum; /* of the journal, before that */
 } mr_tally_start_t;
 

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -132,6 +133,46 @@ START_TEST (test_a_slow_reader_is_told_what_retention_took)
 }
 END_TEST
 
+static mr_seglog_t *to_trim; /* when the next segment is about to be opened */
+
+static int
+open_what_goes (void *context, int dir, const char *name, int flags)
+{
+    mr_seglog_t *log = to_trim;
+    if (log != NULL && strstr (name, ".seg") != NULL) {
+        to_trim = NULL;
+        ck_assert_int_eq (mr_seglog_trim (log, UINT64_MAX, 0, NULL, NULL), MR_OK);
+    }
+    return mr_file_ops_system ()->open (context, dir, name, flags);
+}
+
+START_TEST (test_a_segment_that_goes_as_it_is_opened_is_no_end_of_the_log)
+{
+    const char *dir = mr_test_dir ();
+    mr_file_ops_t ops = *mr_file_ops_system ();
+    ops.open = open_what_goes;
+    mr_seglog_options_t options = mr_kit_options (dir, NULL);
+    mr_seglog_t *log = mr_kit_open (&options);
+    fill (log, 1, 60, 900);
+    mr_kit_read_all (dir, NULL, 0, &reading);
+    mr_seglog_reader_options_t reads = {.dir = dir, .position = reading.positions[2], .ops = &ops};
+    mr_seglog_reader_t *reader = NULL;
+    ck_assert_int_eq (mr_seglog_reader_new (&reads, &reader, NULL), MR_OK);
+    to_trim = log;
+    mr_seglog_frame_t frame;
+    unsigned count = 0;
+    ck_assert_int_eq (mr_seglog_reader_next (reader, &frame, 1, &count, NULL), MR_OK);
+    ck_assert_ptr_null (to_trim);
+    ck_assert_uint_ge (frame.position, mr_seglog_first (log));
+    ck_assert (mr_kit_good (&frame));
+    mr_seglog_reader_stats_t stats;
+    mr_seglog_reader_stats (reader, &stats);
+    ck_assert_uint_eq (stats.trimmed_bytes, mr_seglog_first (log) - reading.positions[2]);
+    mr_seglog_reader_destroy (&reader);
+    mr_seglog_close (&log);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -139,6 +180,7 @@ main (void)
         test_another_thread_may_sync_while_frames_are_appended_and_trimmed,
         test_a_reader_in_another_process_sees_every_frame_once_while_it_is_written,
         test_a_slow_reader_is_told_what_retention_took,
+        test_a_segment_that_goes_as_it_is_opened_is_no_end_of_the_log,
         NULL,
     };
     return mr_suite_run ("seglog_share", tests);

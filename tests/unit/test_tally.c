@@ -3,6 +3,7 @@
 
 #include "common/base/seglog_walk.h"
 #include "common/delivery/journal.h"
+#include "common/delivery/tally_spool.h"
 #include "common/delivery/window.h"
 #include "tests/support/chain_kit.h"
 #include "tests/support/doctor.h"
@@ -217,10 +218,37 @@ START_TEST (test_a_stuck_batch_keeps_nobody_from_looking_while_the_spools_roll_o
 }
 END_TEST
 
+START_TEST (test_what_retention_took_meanwhile_is_missed_also_the_first_segment_of_all)
+{
+    enum { LAST = 1200 };
+    mr_chain_open (&chain);
+    for (uint64_t seq = 1; seq <= LAST; seq++) {
+        mr_chain_take_in (&chain, seq);
+        mr_chain_finish (&chain, seq, 0);
+    }
+    const mr_tally_which_t which = {
+        .slot = 0, .journal = mr_journal_info (chain.journal).id, .every = true};
+    mr_tally_spool_t spool;
+    ck_assert_int_eq (mr_tally_spool_open (chain.data_dir, &which, &spool, &err), MR_OK);
+    ck_assert_uint_gt (spool.start_count, 2);
+    spool.start_count = 1; /* as of a watermark that far behind */
+    unsigned removed = 0;
+    ck_assert_int_eq (
+        mr_seglog_trim (mr_spool_log (chain.spools[0]), UINT64_MAX, 0, &removed, &err), MR_OK);
+    ck_assert_uint_gt (removed, 0);
+    ck_assert_int_eq (mr_tally_spool_begin (&spool, LAST, &err), MR_OK);
+    mr_spool_sum_t sum = spool.start;
+    ck_assert_int_eq (mr_tally_spool_add (&spool, LAST, &sum, &err), MR_AGAIN);
+    mr_tally_spool_close (&spool);
+    mr_chain_close (&chain);
+}
+END_TEST
+
 int
 main (void)
 {
     const TTest *const tests[] = {
+        test_what_retention_took_meanwhile_is_missed_also_the_first_segment_of_all,
         test_a_stuck_batch_keeps_nobody_from_looking_while_the_spools_roll_on,
         test_without_a_journal_there_is_nothing_to_tell,
         test_what_was_received_is_settled_or_in_flight,
