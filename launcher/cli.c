@@ -52,13 +52,13 @@ mr_commands (void)
 }
 
 bool
-mr_cli_may_look (const mr_cli_t *cli, const mr_plan_t *plan)
+mr_cli_may_look (const mr_cli_t *cli, const char *dir)
 {
-    if (access (plan->run_dir, R_OK | X_OK) == 0 || errno == ENOENT) {
+    if (access (dir, R_OK | X_OK) == 0 || errno == ENOENT) {
         return true;
     }
     (void)mr_cli_fail (cli, MR_EXIT_FAILED,
-                       "cannot look into %s: %s; ask as the user who started it", plan->run_dir,
+                       "cannot look into %s: %s; ask as the user who started it", dir,
                        strerror (errno));
     return false;
 }

@@ -94,8 +94,8 @@ int mr_cli_load (const mr_cli_t *cli, mr_config_t **ret_config, mr_plan_t *ret_p
 /* "millrace COMMAND: <text>" on stderr, line by line; returns code. */
 int mr_cli_fail (const mr_cli_t *cli, int code, const char *format, ...) MR_PRINTF (3, 4);
 
-/* Whether run_dir can be looked into; a missing one can. Otherwise says why not, on stderr. */
-bool mr_cli_may_look (const mr_cli_t *cli, const mr_plan_t *plan);
+/* Whether a directory can be looked into; a missing one can. Otherwise says why not, on stderr. */
+bool mr_cli_may_look (const mr_cli_t *cli, const char *dir);
 
 /* What is wrong in status terms, as an exit code. */
 int mr_cli_code (mr_status_t status);

@@ -226,6 +226,9 @@ find_data (mr_cli_t *cli, mr_config_t **ret_config, int *ret_code)
     if (named == NULL || cli->set[MR_CLI_CONFIG]) {
         *ret_code = mr_cli_load (cli, ret_config, &plan);
     }
+    if (*ret_code == MR_EXIT_OK && named == NULL && !mr_cli_may_look (cli, plan.data_dir)) {
+        *ret_code = MR_EXIT_FAILED;
+    }
     if (*ret_code != MR_EXIT_OK) {
         return NULL;
     }

@@ -131,7 +131,7 @@ find_launcher (const mr_cli_t *cli, mr_plan_t *plan, int *ret_code)
     mr_error_t err;
     mr_standing_t standing;
     *ret_code = MR_EXIT_OK;
-    if (!mr_cli_may_look (cli, plan)) {
+    if (!mr_cli_may_look (cli, plan->run_dir)) {
         *ret_code = MR_EXIT_FAILED;
         return false;
     }

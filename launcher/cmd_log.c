@@ -185,6 +185,9 @@ data_dir_of (mr_cli_t *cli, mr_config_t **ret_config, int *ret_code)
 {
     mr_plan_t plan;
     *ret_code = mr_cli_load (cli, ret_config, &plan);
+    if (*ret_code == MR_EXIT_OK && !mr_cli_may_look (cli, plan.data_dir)) {
+        *ret_code = MR_EXIT_FAILED;
+    }
     return *ret_code == MR_EXIT_OK
                ? mr_config_text (mr_config_section (*ret_config, "pipeline"), "data_dir")
                : NULL;

@@ -187,7 +187,7 @@ mr_cmd_status (mr_cli_t *cli)
     if (code != 0) {
         return code;
     }
-    if (!mr_cli_may_look (cli, &plan)) {
+    if (!mr_cli_may_look (cli, plan.run_dir)) {
         mr_config_destroy (&config);
         return MR_EXIT_FAILED;
     }

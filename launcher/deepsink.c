@@ -300,5 +300,5 @@ mr_deepsink_read (const char *data_dir, const mr_config_t *config,
 {
     reading_t reading = {data_dir, config, visitor, err};
     mr_error_set (err, "no memory"); /* what fails otherwise says so itself */
-    return mr_cursor_each (data_dir, read_one, &reading);
+    return mr_cursor_each (data_dir, read_one, &reading, err);
 }

@@ -89,12 +89,13 @@ typedef struct mr_cursor_place {
 typedef mr_status_t mr_cursor_fn (void *arg, const mr_cursor_place_t *place);
 
 /* Call fn for each cursor file in a data directory, by slot and name, until one does not return
- * MR_OK; returns what the last one did. */
-MR_CHECK mr_status_t mr_cursor_each (const char *data_dir, mr_cursor_fn *fn, void *arg);
+ * MR_OK; returns what the last one did, or MR_SYSTEM: they cannot be listed. */
+MR_CHECK mr_status_t mr_cursor_each (const char *data_dir, mr_cursor_fn *fn, void *arg,
+                                     mr_error_t *err);
 
 /* The same of one exporter alone. */
-MR_CHECK mr_status_t mr_cursor_each_of (const char *data_dir, int slot, mr_cursor_fn *fn,
-                                        void *arg);
+MR_CHECK mr_status_t mr_cursor_each_of (const char *data_dir, int slot, mr_cursor_fn *fn, void *arg,
+                                        mr_error_t *err);
 
 /* Read a cursor once, from any process; of this version or the one before. MR_OK; MR_CLOSED: no
  * such file; MR_INVALID; MR_SYSTEM. */

@@ -152,12 +152,12 @@ mr_status_t
 mr_tally_sinks (const char *data_dir, mr_tally_sink_fn *fn, void *arg, mr_error_t *err)
 {
     visit_t self = {data_dir, fn, arg, err};
-    return mr_cursor_each (data_dir, visit, &self);
+    return mr_cursor_each (data_dir, visit, &self, err);
 }
 
 mr_status_t
 mr_tally_sinks_of (const char *data_dir, int slot, mr_tally_sink_fn *fn, void *arg, mr_error_t *err)
 {
     visit_t self = {data_dir, fn, arg, err};
-    return mr_cursor_each_of (data_dir, slot, visit, &self);
+    return mr_cursor_each_of (data_dir, slot, visit, &self, err);
 }

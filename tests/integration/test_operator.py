@@ -47,10 +47,10 @@ def test_ctrl_c_drains_though_the_reader_of_the_output_died_of_it_too(chain):
 def test_somebody_else_is_told_that_he_may_not_look(chain):
     chain.up()
     other = [shutil.which("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups"]
-    for command in ("status", "down"):
-        asked = subprocess.run([*other, *chain.command(command, "-c", chain.config)],
+    for words in ("status", "down", "audit", "audit --deep", "log ls", "log check"):
+        asked = subprocess.run([*other, *chain.command(*words.split(), "-c", chain.config)],
                                capture_output=True, text=True, timeout=60, check=False)
-        assert asked.returncode == 1, asked
+        assert (asked.returncode, asked.stdout) == (1, ""), asked
         assert "cannot look into" in asked.stderr and "Permission denied" in asked.stderr
     assert chain.status()["ingest.0"]["state"] == "running"
 

@@ -266,9 +266,10 @@ touch (const char *data_dir, int slot, const char *name)
 
 START_TEST (test_the_cursors_of_a_directory_come_by_slot_and_name_until_one_is_refused)
 {
+    mr_error_t err;
     const char *data_dir = mr_test_dir ();
     seen_t all = {.left = -1};
-    ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &all), MR_OK);
+    ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &all, &err), MR_OK);
     ck_assert_str_eq (all.heard.text, "");
     touch (data_dir, 62, "last.cursor");
     touch (data_dir, 2, "out.cursor");
@@ -277,16 +278,32 @@ START_TEST (test_the_cursors_of_a_directory_come_by_slot_and_name_until_one_is_r
     touch (data_dir, 2, "cursor");
     touch (data_dir, 2, ".cursor");
     touch (data_dir, 63, "nobodys.cursor");
-    ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &all), MR_OK);
+    ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &all, &err), MR_OK);
     ck_assert_str_eq (all.heard.text, "2:dead.store 2:out 62:last ");
     seen_t one = {.left = -1};
-    ck_assert_int_eq (mr_cursor_each_of (data_dir, 2, note_place, &one), MR_OK);
+    ck_assert_int_eq (mr_cursor_each_of (data_dir, 2, note_place, &one, &err), MR_OK);
     ck_assert_str_eq (one.heard.text, "2:dead.store 2:out ");
-    ck_assert_int_eq (mr_cursor_each_of (data_dir, 3, note_place, &one), MR_OK);
+    ck_assert_int_eq (mr_cursor_each_of (data_dir, 3, note_place, &one, &err), MR_OK);
     ck_assert_str_eq (one.heard.text, "2:dead.store 2:out ");
     seen_t some = {.left = 2};
-    ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &some), MR_AGAIN);
+    ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &some, &err), MR_AGAIN);
     ck_assert_str_eq (some.heard.text, "2:dead.store 2:out ");
+}
+END_TEST
+
+START_TEST (test_cursors_that_cannot_be_listed_are_no_cursors_less)
+{
+    mr_error_t err;
+    char dir[PATH_MAX];
+    const char *data_dir = mr_test_dir ();
+    mr_cursor_dir (data_dir, 2, dir);
+    int fd = open (dir, O_CREAT | O_WRONLY, 0600); /* no directory */
+    ck_assert_int_ge (fd, 0);
+    close (fd);
+    seen_t seen = {.left = -1};
+    ck_assert_int_eq (mr_cursor_each (data_dir, note_place, &seen, &err), MR_SYSTEM);
+    ck_assert_ptr_nonnull (strstr (err.text, "cannot list the cursors in"));
+    ck_assert_ptr_nonnull (strstr (err.text, dir));
 }
 END_TEST
 
@@ -304,6 +321,7 @@ main (void)
         test_a_cursor_that_is_moved_before_its_sink_is_open_is_of_the_start_that_it_was_of,
         test_a_crash_while_committing_leaves_this_commit_or_the_one_before,
         test_the_cursors_of_a_directory_come_by_slot_and_name_until_one_is_refused,
+        test_cursors_that_cannot_be_listed_are_no_cursors_less,
         NULL,
     };
     return mr_suite_run ("cursor", tests);
