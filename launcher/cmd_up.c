@@ -168,6 +168,19 @@ join (const up_t *self)
     return code > 0 ? mr_cli_fail (self->cli, code, "%s", err.text) : code;
 }
 
+/* The launcher that could not start the chain takes down what has started and ends; wait for that.
+ * One that found workers running keeps them, and goes on. */
+static void
+wait_ended (const up_t *self)
+{
+    mr_error_t err;
+    mr_standing_t standing;
+    if (mr_standing_ask (&self->plan, self->cli->timeout_ms, &standing, &err) != MR_OK ||
+        standing.phase == MR_PHASE_STOPPING) {
+        (void)mr_client_wait_gone (&self->plan, "launcher", down_ms (self));
+    }
+}
+
 /* Start a launcher. Returns the exit code; INTERRUPTED; NOBODY: another one was first. */
 static int
 start (up_t *self)
@@ -185,7 +198,7 @@ start (up_t *self)
     if (code == MR_EXIT_OK) {
         show_monitor (self);
     } else if (code > 0 && code != MR_EXIT_TIMEOUT) {
-        (void)mr_client_wait_gone (&self->plan, "launcher", down_ms (self));
+        wait_ended (self);
     }
     self->child = launch.child;
     return code;

@@ -42,6 +42,20 @@ def test_workers_outlive_the_launcher_and_the_next_one_adopts_them(chain):
     assert chain.leftovers() == []
 
 
+def test_up_that_adopts_ends_though_a_worker_cannot_start(chain):
+    chain.up()
+    kill_launcher(chain)
+    dead = chain.pids()["metrics.0"]
+    os.kill(dead, signal.SIGKILL)
+    wait_for(lambda: not is_alive(dead), "a worker died without a launcher")
+    chain.misbehave("metrics", exit=78, say="no such metric")
+    refused = chain.millrace("up", "--detach", code=78)
+    assert "metrics.0 does not start: exit code 78" in refused.stderr
+    states = chain.states()  # whom it found it keeps, and goes on
+    assert states.pop("metrics.0") == "given-up"
+    assert set(states.values()) == {"running"}
+
+
 def test_scale_survives_the_death_of_the_launcher(chain):
     chain.up()
     chain.millrace("scale", "processor=3")
